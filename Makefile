@@ -1,0 +1,43 @@
+# Chuda's commands. `make help` lists them; every target creates what it needs and skips what is there.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test test-server lint coverage docs lock clean
+
+help:  ## what can be made here
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+# The stamps hold the time of the last install; a newer lock or pyproject makes it run again.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Chuda needs Python 3.11 or newer; found $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 2; }
+	@echo "[1/3] creating $(VENV)"
+	@if command -v uv >/dev/null 2>&1; then uv venv --quiet --allow-existing --seed --python $(PYTHON) $(VENV); else $(PYTHON) -m venv $(VENV); fi
+	@echo "[2/3] installing the locked packages (once; a minute or two)"
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock; \
+		else $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock; fi
+	@echo "[3/3] installing chuda itself"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@echo "[dev] installing the locked test and lint packages (once)"
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-dev.lock; \
+		else $(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements-dev.lock; fi
+	@touch $@
+
+install: $(VENV)/.installed  ## create the environment (the other targets do it by themselves)
+
+install-dev: $(VENV)/.installed-dev  ## the same, with the test and lint tools
+
+lock:  ## write both lock files anew (needs uv)
+	uv pip compile pyproject.toml --extra build --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --universal --python-version 3.11 -o requirements.lock
+	uv pip compile pyproject.toml --extra build --extra dev -c requirements.lock --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --universal --python-version 3.11 -o requirements-dev.lock
+
+clean:  ## remove the environment and caches (never data/state)
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

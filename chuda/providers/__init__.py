@@ -1,0 +1,1 @@
+"""Providers: companies that sell SMS, each behind one protocol, and the simulator that plays one."""

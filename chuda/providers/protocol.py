@@ -1,0 +1,109 @@
+"""What a provider is to the rest of Chuda: send a request, ask about it, hand over its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Literal, Protocol, TypeVar
+
+Event = TypeVar("Event")
+RequestState = Literal["accepted", "rejected", "not_sent", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message of a request; `message_id` is ours: `<batch_id>.<position>`."""
+
+    message_id: str
+    phone: str = field(repr=False)
+    text: str = field(repr=False)
+    message_type: str = "marketing"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageResult:
+    """What the provider said of one message."""
+
+    state: RequestState
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What came of a request: `default` for members not named in `results`.
+
+    `retry_after_s` is the pause the provider asked for; `stop` names why the channel cannot be used at all now
+    (wrong credentials, no credit), None otherwise.
+    """
+
+    default: MessageResult
+    results: Mapping[str, MessageResult] = field(default_factory=dict)
+    retry_after_s: float = 0.0
+    stop: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptEvent:
+    """The fate of one message as the network reported it."""
+
+    message_id: str
+    phone: str = field(repr=False)
+    status: Literal["delivered", "failed"]
+    code: str
+    parts: int
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEvent:
+    """A text somebody sent back."""
+
+    phone: str = field(repr=False)
+    text: str = field(repr=False)
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClickEvent:
+    """Somebody followed the link of a message."""
+
+    message_id: str
+    phone: str = field(repr=False)
+    link: str
+    clicked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Event]):
+    """Events after a cursor; `cursor` is where to go on, `more` whether to ask again at once."""
+
+    items: Sequence[Event]
+    cursor: str
+    more: bool
+
+
+class Provider(Protocol):
+    """One account at one provider, spoken to over the network."""
+
+    async def send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
+        """Make one request; never raises for trouble on the way, never repeats by itself."""
+
+    async def find(self, batch_id: str) -> Mapping[str, MessageResult]:
+        """What the provider has of a batch, by message id.
+
+        Raises:
+            ProviderTrouble: it did not answer; asking again is safe.
+        """
+
+    async def receipts(self, cursor: str) -> Page[ReceiptEvent]:
+        """Receipts after `cursor` (empty at first)."""
+
+    async def replies(self, cursor: str) -> Page[ReplyEvent]:
+        """Replies after `cursor`."""
+
+    async def clicks(self, cursor: str) -> Page[ClickEvent]:
+        """Clicks after `cursor`, where the channel tracks them."""
+
+    async def close(self) -> None:
+        """Give back the connections."""

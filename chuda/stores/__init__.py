@@ -1,0 +1,1 @@
+"""The stores, each with one owner: warehouse, ledger, vault, marts."""

@@ -1,0 +1,228 @@
+"""The tables of the ledger: what was suppressed, approved, sealed, tried, answered.
+
+Grains: `batch` one row per provider request to make, `attempt` one row per request made, `message_exception` one row
+per message whose state differs from its batch's, `receipt` / `reply` / `click` one row per event a provider told.
+Times are microseconds since 1970 UTC (`*_us`). The same definitions serve SQLite and PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+SCHEMA_VERSION = "1"
+
+metadata = MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _text(name: str, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _integer(name: str, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), _text("value"))
+
+clock = Table("clock", metadata, Column("name", Text, primary_key=True), _integer("anchor_us"), _integer("value_us"))
+
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("token"),
+    _text("scope"),  # 'marketing' or 'all'
+    _text("reason"),  # opt_out, complaint, blacklist, manual, do_not_contact, consent_withdrawn, erased
+    _text("source"),
+    _integer("at_us"),
+    _integer("recorded_us"),
+    Index("suppression_by_token", "token"),
+)
+
+occurrence = Table(
+    "occurrence",
+    metadata,
+    _text("campaign_id"),
+    _text("occurrence"),
+    _text("plan_id"),
+    _text("plan_hash"),
+    _integer("claimed_us"),
+    PrimaryKeyConstraint("campaign_id", "occurrence"),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("release_id", Text, primary_key=True),
+    _text("plan_hash"),
+    _text("approved_by"),
+    _text("method"),  # 'totp' or 'simulator'
+    _integer("approved_us"),
+    _integer("expires_us"),
+)
+
+release = Table(
+    "release",
+    metadata,
+    Column("release_id", Text, primary_key=True),
+    _text("plan_id"),
+    _text("plan_hash"),
+    _text("campaign_id"),
+    _text("occurrence"),
+    _text("message_type"),
+    _text("channel"),
+    _text("channel_record"),  # the frozen record as JSON: a worker needs the ledger and the key, nothing else
+    _integer("size"),
+    _integer("parts"),
+    _integer("not_before_us"),
+    _integer("not_after_us"),
+    _integer("window_start_minute"),  # lawful minutes of the day, [start, end)
+    _integer("window_end_minute"),
+    _integer("sealed_us"),
+    Index("release_by_plan", "plan_id"),
+    Index("release_by_time", "not_after_us"),
+)
+
+control = Table(
+    "control",
+    metadata,
+    Column("plan_id", Text, primary_key=True),
+    _text("state"),  # 'running', 'paused', 'cancelled'
+    _text("reason"),
+    _text("by"),
+    _integer("at_us"),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("batch_id", Text, primary_key=True),
+    _text("release_id"),
+    _text("plan_id"),
+    _integer("seq"),
+    _integer("size"),
+    _integer("parts"),
+    _text("tokens"),  # 32 hex characters per member, in order of position
+    Column("sealed", LargeBinary, nullable=True),  # phones and texts; purged when the batch is closed
+    _text("state"),
+    _integer("attempts"),
+    _integer("ready_us"),
+    Index("batch_by_plan", "plan_id"),
+    Index(
+        "batch_open",
+        "release_id",
+        "seq",
+        sqlite_where=text("state IN ('planned', 'not_sent')"),
+        postgresql_where=text("state IN ('planned', 'not_sent')"),
+    ),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    _text("batch_id"),
+    _integer("number"),
+    _text("release_id"),
+    _text("owner"),
+    _integer("epoch"),
+    _integer("size"),
+    _integer("parts"),
+    _integer("intent_us"),
+    _text("outcome", nullable=True),  # NULL while in flight; accepted, rejected, not_sent, unknown
+    _integer("outcome_us", nullable=True),
+    _text("code", nullable=True),
+    PrimaryKeyConstraint("batch_id", "number"),
+    Index(
+        "attempt_in_flight",
+        "release_id",
+        sqlite_where=text("outcome IS NULL"),
+        postgresql_where=text("outcome IS NULL"),
+    ),
+)
+
+message_exception = Table(
+    "message_exception",
+    metadata,
+    _text("batch_id"),
+    _integer("position"),
+    _text("state"),
+    _text("code"),
+    _integer("at_us"),
+    PrimaryKeyConstraint("batch_id", "position"),
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("batch_id"),
+    _integer("position"),
+    _text("token"),
+    _text("status"),  # 'delivered' or 'failed'
+    _text("code"),
+    _integer("parts"),
+    _integer("reported_us"),
+    _integer("received_us"),
+    Index("receipt_by_batch", "batch_id"),
+)
+
+reply = Table(
+    "reply",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("token"),
+    _text("text"),  # numbers in it masked
+    _text("kind"),  # opt_out, complaint, keyword:<word>, other
+    _integer("replied_us"),
+    _integer("received_us"),
+)
+
+click = Table(
+    "click",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("batch_id"),
+    _integer("position"),
+    _text("token"),
+    _text("link"),
+    _integer("clicked_us"),
+    _integer("received_us"),
+)
+
+feed_cursor = Table(
+    "feed_cursor",
+    metadata,
+    _text("channel"),
+    _text("feed"),
+    _text("value"),
+    _integer("at_us"),
+    PrimaryKeyConstraint("channel", "feed"),
+)
+
+throttle = Table("throttle", metadata, Column("name", Text, primary_key=True), _integer("tat_us"))
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("owner"),
+    _text("host"),
+    _integer("pid"),
+    _integer("epoch"),
+    _integer("expires_us"),
+)

@@ -1,0 +1,78 @@
+"""Who must not be messaged: appended at once, consulted in the transaction that starts a message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+Scope = Literal["marketing", "all"]
+Reason = Literal["opt_out", "complaint", "blacklist", "manual", "do_not_contact", "consent_withdrawn", "erased"]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One person must not get messages of `scope` any more; times in microseconds UTC."""
+
+    token: str
+    scope: Scope
+    reason: Reason
+    source: str
+    at_us: int
+    recorded_us: int
+
+
+# Which scopes stop which type: notifications stop only for those who opted out of all, OTPs for nobody.
+_STOPPING_SCOPES: dict[str, tuple[Scope, ...]] = {
+    "marketing": ("marketing", "all"),
+    "notification": ("all",),
+    "otp": (),
+    "test": (),
+}
+
+_EACH_TOKEN = {
+    "sqlite": "json_each(:tokens) AS t",
+    "postgresql": "jsonb_array_elements_text(CAST(:tokens AS jsonb)) AS t(value)",
+}
+
+
+def suppress(connection: Connection, entries: Sequence[Suppression]) -> int:
+    """Record suppressions; the same (token, scope, reason) from the same source is recorded once.
+
+    Returns:
+        How many were new.
+    """
+    if not entries:
+        return 0
+    statement = text(
+        "INSERT INTO suppression (token, scope, reason, source, at_us, recorded_us) "
+        "SELECT :token, :scope, :reason, :source, :at_us, :recorded_us WHERE NOT EXISTS (SELECT 1 FROM suppression "
+        "WHERE token = :token AND scope = :scope AND reason = :reason AND source = :source)"
+    )
+    before = _count(connection)
+    connection.execute(statement, [asdict(entry) for entry in entries])
+    return _count(connection) - before
+
+
+def suppressed_among(connection: Connection, tokens: Iterable[str], message_type: str) -> set[str]:
+    """Those of `tokens` that may not get a message of this type."""
+    scopes = _STOPPING_SCOPES[message_type]
+    wanted = list(tokens)
+    if not scopes or not wanted:
+        return set()
+    scope_list = ", ".join(f"'{scope}'" for scope in scopes)
+    rows = connection.execute(
+        text(
+            f"SELECT DISTINCT s.token FROM {_EACH_TOKEN[connection.dialect.name]} "
+            f"JOIN suppression s ON s.token = t.value WHERE s.scope IN ({scope_list})"
+        ),
+        {"tokens": json.dumps(wanted)},
+    )
+    return {row.token for row in rows}
+
+
+def _count(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT count(*) FROM suppression")).scalar_one())

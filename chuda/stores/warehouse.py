@@ -1,0 +1,121 @@
+"""The warehouse: DuckDB with contacts by token, tags, segments, plans and events; one writer at a time.
+
+DuckDB lets only one process open a file for writing, and nobody read it meanwhile; so every opening goes through one
+file lock, with a wait. Any exception rolls back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import duckdb
+
+from chuda.errors import ProviderTrouble, UsageError
+from chuda.keys import TOKEN_LENGTH, Keys
+
+Connection = duckdb.DuckDBPyConnection
+_POLL_S = 0.1
+
+
+class Warehouse:
+    """One warehouse file; `write` is exclusive, `read` is shared among readers."""
+
+    def __init__(self, path: Path, scratch: Path, memory_gb: float = 5.0, wait_s: float = 600.0) -> None:
+        self._path = path
+        self._scratch = scratch
+        self._memory_gb = memory_gb
+        self._wait_s = wait_s
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction with the file to itself; committed at the end, rolled back on any exception.
+
+        Raises:
+            ProviderTrouble: another process keeps the warehouse longer than the wait.
+            UsageError: the file is not a warehouse or is damaged.
+        """
+        with self._locked(fcntl.LOCK_EX), self._open(read_only=False) as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """The committed state, for reading only."""
+        if not self._path.exists():
+            raise UsageError("the warehouse is empty; import contacts first: `chuda contacts import FILE`")
+        with self._locked(fcntl.LOCK_SH), self._open(read_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _locked(self, mode: int) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("w") as lock:
+            self._wait_for(lock, mode)
+            yield
+
+    def _wait_for(self, lock: IO[str], mode: int) -> None:
+        give_up = time.monotonic() + self._wait_s
+        while True:
+            try:
+                fcntl.flock(lock, mode | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise ProviderTrouble(
+                        f"another process has kept the warehouse for {self._wait_s:.0f} s; repeat when it is done"
+                    ) from None
+                time.sleep(_POLL_S)
+
+    @contextmanager
+    def _open(self, read_only: bool) -> Iterator[Connection]:
+        spill = self._scratch / f"duckdb-{os.getpid()}"
+        # DuckDB spills rows in the clear: only inside the state folder, for us alone, gone afterwards.
+        spill.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            connection = duckdb.connect(str(self._path), read_only=read_only, config=self._settings(spill))
+        except duckdb.Error as error:
+            raise UsageError(
+                f"{self._path.name} cannot be opened ({type(error).__name__}): restore it from a backup, or delete it "
+                "and import the contact files again"
+            ) from error
+        try:
+            connection.execute("SET TimeZone = 'Asia/Shanghai'")
+            yield connection
+        finally:
+            connection.close()
+            shutil.rmtree(spill, ignore_errors=True)
+
+    def _settings(self, spill: Path) -> dict[str, str | bool | int | float | list[str]]:
+        return {
+            "temp_directory": str(spill),
+            "memory_limit": f"{self._memory_gb}GB",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+
+
+def add_token_macro(connection: Connection, keys: Keys) -> None:
+    """Define `phone_token(phone)` on this connection: the same HMAC-SHA256 token as `Keys.token`, vectorised.
+
+    The key blocks are connection variables, not SQL text, so that no error message can quote them.
+    """
+    inner, outer = keys.hmac_pads()
+    connection.execute("SET VARIABLE hmac_inner = $1", [inner])
+    connection.execute("SET VARIABLE hmac_outer = $1", [outer])
+    connection.execute(
+        "CREATE OR REPLACE TEMP MACRO phone_token(phone) AS "
+        "sha256(getvariable('hmac_outer') || unhex(sha256(getvariable('hmac_inner') || encode(phone))))"
+        f"[1:{TOKEN_LENGTH}]"
+    )

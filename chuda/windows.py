@@ -1,0 +1,77 @@
+"""When a message may leave: daily windows, half-open, in Asia/Shanghai; the legal one cannot be widened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from chuda.clock import BUSINESS_ZONE
+from chuda.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class DailyWindow:
+    """Minutes of the day [start, end) during which something is allowed, the same every day."""
+
+    start_minute: int
+    end_minute: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_minute < self.end_minute <= 24 * 60:
+            raise UsageError(f"a window must start before it ends within one day, not {self}")
+
+    def __str__(self) -> str:
+        return f"{_clock_text(self.start_minute)}-{_clock_text(self.end_minute)}"
+
+    def contains(self, moment: datetime) -> bool:
+        """Whether `moment` lies in the window; its end does not."""
+        local = moment.astimezone(BUSINESS_ZONE)
+        minutes = local.hour * 60 + local.minute
+        return self.start_minute <= minutes < self.end_minute
+
+    def next_opening(self, moment: datetime) -> datetime:
+        """`moment` itself inside the window, else the next start."""
+        local = moment.astimezone(BUSINESS_ZONE)
+        if self.contains(local):
+            return local
+        opening = at_minute(local, self.start_minute)
+        return opening if opening > local else opening + timedelta(days=1)
+
+    def closing(self, moment: datetime) -> datetime:
+        """The end of the window on the day of `moment`."""
+        return at_minute(moment.astimezone(BUSINESS_ZONE), self.end_minute)
+
+    def intersect(self, other: DailyWindow) -> DailyWindow:
+        """The minutes allowed by both.
+
+        Raises:
+            UsageError: there are none.
+        """
+        start, end = max(self.start_minute, other.start_minute), min(self.end_minute, other.end_minute)
+        if start >= end:
+            raise UsageError(f"the windows {self} and {other} have no minute in common: nothing could ever be sent")
+        return DailyWindow(start, end)
+
+
+# MIIT and the product's own rule: no marketing from 21:00 to 8:00.
+LEGAL_WINDOWS = {
+    "marketing": DailyWindow(8 * 60, 21 * 60),
+    "notification": DailyWindow(8 * 60, 22 * 60),
+    "otp": DailyWindow(0, 24 * 60),
+    "test": DailyWindow(8 * 60, 22 * 60),
+}
+
+
+def window_between(start: time, end: time) -> DailyWindow:
+    """The window between two times of day; an `end` of 00:00 means midnight at the day's end."""
+    return DailyWindow(start.hour * 60 + start.minute, (end.hour * 60 + end.minute) or 24 * 60)
+
+
+def at_minute(day: datetime, minute: int) -> datetime:
+    """The moment `minute` minutes after the start of that day in Asia/Shanghai."""
+    local = day.astimezone(BUSINESS_ZONE)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(minutes=minute)
+
+
+def _clock_text(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"

@@ -1,0 +1,1 @@
+"""What must hold at each hand-over: one suite per gate, and the gate itself."""

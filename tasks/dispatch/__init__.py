@@ -1,0 +1,1 @@
+"""Dispatch: sealing a release, sending it, reading what became of it."""
