@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +64,51 @@ def _say(finding: Finding) -> str:
     return f"{finding.meaning}{counts}"
 
 
+class Gatekeeper:
+    """The gates of one stage: every verdict is kept, the first that stops ends the stage."""
+
+    def __init__(self, connection: Any, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+        self.results: list[GateResult] = []
+
+    def require(self, suite: Suite, subject: str, facts: Mapping[str, object] | None = None) -> GateResult:
+        """Run a suite and stop unless it passes or only warns.
+
+        Raises:
+            GateFailed, GateBroken: see `GateResult.raise_if_stopped`.
+        """
+        result = check(self._connection, suite, subject, self._now, facts)
+        self.results.append(result)
+        result.raise_if_stopped()
+        return result
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict so far."""
+        order: tuple[Verdict, ...] = ("passed", "warned", "failed", "broken")
+        return max((result.verdict for result in self.results), key=order.index, default="passed")
+
+
+_RECORD = """
+CREATE TABLE IF NOT EXISTS main.gate_result (gate VARCHAR, subject VARCHAR, checked_at TIMESTAMPTZ, verdict VARCHAR,
+    rule VARCHAR, meaning VARCHAR, severity VARCHAR, is_run BOOLEAN, is_met BOOLEAN, unexpected BIGINT, total BIGINT)
+"""
+
+
+def record_results(connection: Any, results: Sequence[GateResult]) -> None:
+    """Keep verdicts in the warehouse, one row per rule."""
+    connection.execute(_RECORD)
+    rows = [
+        (r.gate, r.subject, r.checked_at, r.verdict, f.rule, f.meaning, f.severity, f.is_run, f.is_met, f.unexpected,
+         f.total)
+        for r in results
+        for f in r.findings
+    ]  # fmt: skip
+    if rows:
+        connection.executemany(f"INSERT INTO main.gate_result VALUES ({', '.join('?' * 11)})", rows)
+
+
 def check(
     connection: Any, suite: Suite, subject: str, now: datetime, facts: Mapping[str, object] | None = None
 ) -> GateResult:
@@ -97,23 +142,24 @@ def _run(bridge: BridgeConnection, suite: Suite, facts: Mapping[str, object]) ->
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_sql(
-        "warehouse", connection_string="duckdb://", kwargs={"creator": lambda: bridge}
-    )
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    sources: Any = context.data_sources
+    source = sources.add_sql("warehouse", connection_string="duckdb://", kwargs={"creator": lambda: bridge})
     asset = source.add_table_asset(suite.table, table_name=suite.table)
     batch = asset.add_batch_definition_whole_table("all")
     asked = gx.ExpectationSuite(
         name=suite.name,
         expectations=[
-            getattr(kinds, rule.kind)(meta={"rule": rule.name}, **_filled(rule.arguments, facts)) for rule in suite.rules
+            getattr(kinds, rule.kind)(meta={"rule": rule.name}, **_filled(rule.arguments, facts))
+            for rule in suite.rules
         ],
     )
     definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=context.suites.add(asked))
     answer = context.validation_definitions.add(definition).run(
         result_format={"result_format": "SUMMARY", "partial_unexpected_count": 0}
     )
-    return {result.expectation_config.meta["rule"]: result for result in answer.results}
+    results: Any = answer.results
+    return {result.expectation_config.meta["rule"]: result for result in results}
 
 
 def _filled(arguments: Mapping[str, Any], facts: Mapping[str, object]) -> dict[str, Any]:

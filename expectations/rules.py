@@ -68,5 +68,7 @@ def some_rows(meaning: str, severity: Severity = "stop") -> Rule:
 
 def tokens_only(column: str = "token") -> Rule:
     """The column holds tokens, never numbers."""
-    query = f"SELECT count(*) AS n FROM {{batch}} WHERE NOT regexp_full_match({column}, '[0-9a-f]{{{{32}}}}') HAVING n > 0"
+    query = (
+        f"SELECT count(*) AS n FROM {{batch}} WHERE NOT regexp_full_match({column}, '[0-9a-f]{{{{32}}}}') HAVING n > 0"
+    )
     return no_rows(f"{column}_is_token", "people are named by token only", query)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from chuda.clock import to_us
 from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, OutgoingMessage, SendResult
-from chuda.sealing import Envelope, seal_envelopes
+from chuda.sealing import seal_messages
 from chuda.stores.ledger import Ledger
 from chuda.stores.ledger.releases import Approval, Release, SealedBatch, approve, seal
 
@@ -49,13 +54,13 @@ def put_release(
     ledger: Ledger, keys: Keys, now: datetime, *, people: Sequence[str], batch_size: int = 10, plan_id: str = "p1",
     occurrence: str = "2026-11-20", lost: Mapping[str, str] | None = None, is_approved: bool = True,
     message_type: str = "marketing", not_before: datetime | None = None, hours: float = 10,
-    window: tuple[int, int] = (480, 1260), number: int = 1, text: str = "【橙柚生活】您好，周末到店立减20元 拒收请回复R",
+    window: tuple[int, int] = (480, 1260), number: int = 1, channel_record: str = "{}", text: str = "【橙柚生活】您好，周末到店立减20元 拒收请回复R",
 ) -> Release:  # fmt: skip
     """Seal (and approve) a release of one message per phone."""
     start = not_before or now
     release = Release(
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=f"hash-{plan_id}", campaign_id="autumn",
-        occurrence=occurrence, message_type=message_type, channel="demo", channel_record="{}", size=len(people),
+        occurrence=occurrence, message_type=message_type, channel="demo", channel_record=channel_record, size=len(people),
         parts=len(people), not_before_us=to_us(start), not_after_us=to_us(start + timedelta(hours=hours)),
         window_start_minute=window[0], window_end_minute=window[1], sealed_us=to_us(now),
     )  # fmt: skip
@@ -63,11 +68,30 @@ def put_release(
     for seq, start_at in enumerate(range(0, len(people), batch_size)):
         members = people[start_at : start_at + batch_size]
         batch_id = f"{plan_id}-{number}-{seq}"
-        sealed = seal_envelopes(keys, batch_id, [Envelope(phone, text) for phone in members])
+        sealed = seal_messages(keys, batch_id, members, [text] * len(members))
         batches.append(SealedBatch(batch_id, seq, tuple(keys.token(p) for p in members), len(members), sealed))
     with ledger.write() as connection:
         if is_approved:
             expires_us = to_us(start + timedelta(hours=hours))
-            approve(connection, Approval(release.release_id, release.plan_hash, "test", "simulator", to_us(now), expires_us))
+            approve(
+                connection, Approval(release.release_id, release.plan_hash, "test", "simulator", to_us(now), expires_us)
+            )
         seal(connection, release, batches, {keys.token(p): reason for p, reason in (lost or {}).items()})
     return release
+
+
+@contextmanager
+def start_simulator(
+    home: Path, *, profile: Path | None = None, seed: int = 7, ledger: Path | None = None
+) -> Iterator[int]:
+    """Run the provider simulator as a process of its own; yields its port."""
+    command = [sys.executable, "-m", "chuda.providers.simulator", "--home", str(home), "--seed", str(seed)]
+    command += ["--profile", str(profile)] if profile else []
+    command += ["--ledger", str(ledger)] if ledger else []
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(json.loads(process.stdout.readline())["port"])
+    finally:
+        process.kill()
+        process.wait()

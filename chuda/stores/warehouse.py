@@ -51,6 +51,17 @@ class Warehouse:
                 raise
 
     @contextmanager
+    def draft(self, draft_id: str) -> Iterator[Connection]:
+        """Like `write`, with tables of its own: what is created lands in the draft, what is read is found in both.
+
+        Several stages build one plan; a draft keeps what they hand over out of everybody else's way.
+        """
+        with self.write() as connection:
+            connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{draft_id}"')
+            connection.execute(f"SET search_path = '{draft_id},main'")
+            yield connection
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """The committed state, for reading only."""
         if not self._path.exists():
@@ -119,3 +130,9 @@ def add_token_macro(connection: Connection, keys: Keys) -> None:
         "sha256(getvariable('hmac_outer') || unhex(sha256(getvariable('hmac_inner') || encode(phone))))"
         f"[1:{TOKEN_LENGTH}]"
     )
+
+
+def drop_draft(connection: Connection, draft_id: str) -> None:
+    """Remove a draft and all its tables; on a connection of `Warehouse.draft` as its last statement."""
+    connection.execute("SET search_path = 'main'")
+    connection.execute(f'DROP SCHEMA IF EXISTS "{draft_id}" CASCADE')

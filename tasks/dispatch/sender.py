@@ -15,7 +15,7 @@ from chuda.clock import Clock, from_us, to_us
 from chuda.errors import ProviderTrouble
 from chuda.keys import Keys
 from chuda.providers.protocol import OutgoingMessage, Provider
-from chuda.sealing import unseal_envelopes
+from chuda.sealing import unseal_messages
 from chuda.stores.ledger import Connection, Ledger
 from chuda.stores.ledger.dispatching import (
     Claim,
@@ -146,9 +146,9 @@ class Sender:
         if self._clock.now() - one.leaves_at > STALE_AFTER:
             # The process was held up: what was true at the claim may not be now, so it starts nothing.
             return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
-        envelopes = unseal_envelopes(self._keys, one.batch_id, one.sealed)
+        phones, texts = unseal_messages(self._keys, one.batch_id, one.sealed)
         messages = [
-            OutgoingMessage(message_id(one.batch_id, p), envelopes[p].phone, envelopes[p].text, release.message_type)
+            OutgoingMessage(message_id(one.batch_id, p), phones[p], texts[p], release.message_type)
             for p in one.positions
         ]
         answer = await self._provider.send(one.batch_id, messages)

@@ -194,14 +194,31 @@ def releases_of(connection: Connection, plan_id: str) -> list[Release]:
     return [Release(**row._mapping) for row in rows]
 
 
-def marketing_releases_between(connection: Connection, from_us: int, to_us: int) -> set[str]:
-    """The marketing releases of which a message may leave, or left, between the two moments."""
-    rows = connection.execute(
-        text("SELECT release_id FROM release WHERE message_type = 'marketing' "
-             "AND not_after_us > :from_us AND not_before_us < :to_us"),
-        {"from_us": from_us, "to_us": to_us},
-    )  # fmt: skip
+def marketing_releases_between(connection: Connection, from_us: int, to_us: int, own_plan: str = "") -> set[str]:
+    """The marketing releases, but for those of `own_plan`, of which a message may leave or left between two moments.
+
+    A release with something open may still send until it expires; one that is finished ended with its last attempt.
+    """
+    rows = connection.execute(text(_BETWEEN), {"from_us": from_us, "to_us": to_us, "own": own_plan})
     return {row.release_id for row in rows}
+
+
+_BETWEEN = """
+SELECT r.release_id FROM release r
+WHERE r.message_type = 'marketing' AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
+    WHEN EXISTS (SELECT 1 FROM batch b WHERE b.release_id = r.release_id
+                 AND b.state IN ('planned', 'not_sent', 'intent'))
+    THEN r.not_after_us
+    ELSE (SELECT coalesce(max(a.intent_us), 0) FROM attempt a WHERE a.release_id = r.release_id) END
+"""
+
+
+def claimed_plan(connection: Connection, campaign_id: str, occurrence: str) -> str | None:
+    """The plan that holds this occurrence of a campaign, None if none was released."""
+    return connection.execute(
+        text("SELECT plan_id FROM occurrence WHERE campaign_id = :campaign AND occurrence = :occurrence"),
+        {"campaign": campaign_id, "occurrence": occurrence},
+    ).scalar()
 
 
 def reserved_tokens(connection: Connection, release_ids: Iterable[str]) -> Counter[str]:
@@ -223,15 +240,21 @@ def reserved_tokens(connection: Connection, release_ids: Iterable[str]) -> Count
 
 
 def _exceptions_of_release(connection: Connection, release_id: str) -> dict[str, dict[int, str]]:
-    rows = connection.execute(
-        text("SELECT e.batch_id, e.position, e.state FROM message_exception e JOIN batch b ON b.batch_id = e.batch_id "
-             "WHERE b.release_id = :id"),
-        {"id": release_id},
-    )  # fmt: skip
+    """State by batch and position where it is not the batch's: exceptions, and receipts of failure."""
+    rows = connection.execute(text(_DIFFERING), {"id": release_id})
     found: dict[str, dict[int, str]] = {}
     for row in rows:
         found.setdefault(row.batch_id, {})[row.position] = row.state
     return found
+
+
+_DIFFERING = """
+SELECT e.batch_id, e.position, e.state FROM message_exception e JOIN batch b ON b.batch_id = e.batch_id
+WHERE b.release_id = :id
+UNION ALL
+SELECT r.batch_id, r.position, 'failed' FROM receipt r JOIN batch b ON b.batch_id = r.batch_id
+WHERE b.release_id = :id GROUP BY r.batch_id, r.position HAVING max(r.status) = 'failed' AND min(r.status) = 'failed'
+"""
 
 
 def find_control(connection: Connection, plan_id: str) -> Control | None:

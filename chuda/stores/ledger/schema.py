@@ -144,12 +144,7 @@ attempt = Table(
     _integer("outcome_us", nullable=True),
     _text("code", nullable=True),
     PrimaryKeyConstraint("batch_id", "number"),
-    Index(
-        "attempt_in_flight",
-        "release_id",
-        sqlite_where=text("outcome IS NULL"),
-        postgresql_where=text("outcome IS NULL"),
-    ),
+    Index("attempt_by_release", "release_id", "intent_us"),
 )
 
 message_exception = Table(

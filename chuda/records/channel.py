@@ -1,0 +1,184 @@
+"""A channel's record: where and how it sends, what it may carry, what it costs, under which licence.
+
+Credentials are never in the file, only the names of the environment variables that hold them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from chuda.campaign.references import ChannelFacts, ClickTracking
+from chuda.campaign.slot import Slot, SlotText
+from chuda.files import Finding, Lang, Loaded, read_yaml
+from chuda.files.model import FileModel
+from chuda.files.types import Distinct, Flag, Items, Number, Slug, Text, Url, Whole, is_loopback, wrong
+from chuda.records.licence import Licence
+from chuda.records.vetting import Tested, Vetting
+
+Adapter = Literal["generic", "aliyun", "tencent"]
+MessageType = Literal["marketing", "notification", "otp"]
+Billing = Literal["submitted", "delivered"]
+LinkRule = Literal["none", "filed", "text", "variables"]
+Region = Literal["CN", "HK", "MO", "TW"]
+
+CREDENTIALS: Mapping[str, tuple[str, ...]] = {
+    "generic": ("token",),
+    "aliyun": ("access_key_id", "access_key_secret"),
+    "tencent": ("secret_id", "secret_key"),
+}
+"""The credentials each adapter needs."""
+
+BATCH_LIMITS: Mapping[str, int] = {"generic": 1000, "aliyun": 100, "tencent": 200}
+"""The most messages each provider takes in one request (providers.md)."""
+
+_ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_SIGNATURE = re.compile(r"[^【】\[\]\s]{2,12}")
+_OPT_OUT_KEYWORD = re.compile(r"(?<![A-Za-z])(R|T|TD|N|QX)$|退订$|退訂$|拒收$|取消$")
+
+
+def _read_environment_name(value: Any) -> str:
+    if not isinstance(value, str) or not _ENVIRONMENT_NAME.fullmatch(value):
+        raise wrong("secret_in_file")
+    return value
+
+
+def _check_signature(value: str) -> str:
+    if not _SIGNATURE.fullmatch(value):
+        raise wrong("bad_signature")
+    return value
+
+
+def _check_opt_out_wording(value: str) -> str:
+    if not _OPT_OUT_KEYWORD.search(value):
+        raise wrong("opt_out_wording")
+    return value
+
+
+def _read_credentials(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise wrong("expected_mapping")
+    return value
+
+
+EnvironmentName = Annotated[str, BeforeValidator(_read_environment_name)]
+Signature = Annotated[Text, AfterValidator(_check_signature)]
+Rate = Annotated[int, Whole(1, 10_000_000)]
+
+
+class ChannelRecord(FileModel):
+    """One channel of one provider account. Prices are CNY per message part, rates are parts."""
+
+    secret_keys: ClassVar[frozenset[str]] = frozenset({"credentials"})
+
+    name: Slug = Field(description="渠道名，活动文件里用它")
+    adapter: Adapter = Field(description="协议：generic / aliyun / tencent")
+    simulator: Flag = Field(False, description="内置模拟器；endpoint 必须是本机")
+    endpoint: Url = Field(description="接口地址")
+    region: Text | None = Field(None, description="地域，tencent 必填，如 ap-guangzhou")
+    account: Text = Field(description="账号；同一账号的渠道共用限速")
+    credentials: Annotated[dict[Slug, EnvironmentName], BeforeValidator(_read_credentials)] = Field(
+        default_factory=dict, description="密钥所在的环境变量名，不是密钥本身"
+    )
+    message_types: Distinct[MessageType] = Field(description="允许的消息类型；otp 与 marketing 不能同渠道")
+    licence: Licence | None = Field(None, description="许可证；没有就不能发送（模拟器除外）")
+    price_cny_per_part: Annotated[Decimal, Number("0", "10", "bad_money")] = Field(description="每条单价（元）")
+    billing: Billing = Field(description="submitted 按提交计费，delivered 按到达计费")
+    batch_size: Annotated[int, Whole(1, 1000)] = Field(100, description="每次请求最多多少条")
+    rate_parts_per_second: Rate = Field(description="每秒最多多少条（按计费条数）")
+    rate_parts_per_minute: Rate | None = Field(None, description="每分钟最多多少条")
+    rate_parts_per_day: Rate | None = Field(None, description="每天最多多少条")
+    window: SlotText = Field(Slot(8 * 60, 22 * 60), description="服务商允许发送的时间")
+    opt_out_wording: Annotated[Text, AfterValidator(_check_opt_out_wording)] = Field(
+        "拒收请回复R", description="营销短信末尾的退订写法"
+    )
+    variables_allowed: Flag = Field(True, description="营销模板是否允许变量")
+    links: LinkRule = Field("filed", description="链接：none 不许，filed 仅报备过的，text 正文里，variables 变量里也可")
+    filed_links: Items[Url] = Field((), description="报备过的链接")
+    click_tracking: ClickTracking = Field("none", description="点击统计方式")
+    coverage: Distinct[Region] = Field(("CN",), description="覆盖地区")
+    definitive_query: Flag = Field(False, description="状态查询是否可靠到“查无”即未发送")
+    query_grace_seconds: Annotated[int, Whole(0, 86_400)] = Field(300, description="提交多久以后查询才算数")
+    signatures: Items[Signature] = Field((), description="在该渠道报备过的签名，不带【】")
+    template_codes: dict[Text, Text] = Field(default_factory=dict, description="模板库名称 -> 服务商模板编号")
+    vetting: Vetting | None = Field(None, description="考察问卷")
+    tested: Tested | None = Field(None, description="三段测试结果")
+
+    @classmethod
+    def cross_check(cls, parts: Mapping[str, Any]) -> Iterable[Finding]:
+        """Types that must not meet, addresses, credentials, limits."""
+        yield from _check_types(parts)
+        yield from _check_endpoint(parts)
+        yield from _check_credentials(parts)
+        yield from _check_limits(parts)
+        yield from _check_links(parts)
+
+    def facts(self) -> ChannelFacts:
+        """What a campaign file has to know of this channel."""
+        return ChannelFacts(frozenset(self.message_types), self.variables_allowed, self.click_tracking)
+
+
+def _check_types(parts: Mapping[str, Any]) -> Iterator[Finding]:
+    types = parts.get("message_types")
+    if types is None:
+        return
+    if not types:
+        yield Finding(("message_types",), "no_message_type")
+    if {"otp", "marketing"} <= set(types):
+        yield Finding(("message_types",), "otp_with_marketing")
+
+
+def _check_endpoint(parts: Mapping[str, Any]) -> Iterator[Finding]:
+    if not {"endpoint", "simulator"} <= parts.keys():
+        return
+    local = is_loopback(parts["endpoint"])
+    if parts["simulator"] and not local:
+        yield Finding(("endpoint",), "simulator_not_local")
+    if not parts["simulator"] and not local and not parts["endpoint"].startswith("https://"):
+        yield Finding(("endpoint",), "endpoint_not_https")
+    if parts.get("adapter") == "tencent" and "region" in parts and parts["region"] is None:
+        yield Finding(("region",), "region_missing")
+
+
+def _check_credentials(parts: Mapping[str, Any]) -> Iterator[Finding]:
+    if not {"adapter", "credentials"} <= parts.keys():
+        return
+    needed = CREDENTIALS[parts["adapter"]]
+    for key in needed:
+        if key not in parts["credentials"]:
+            yield Finding(("credentials",), "credential_missing", {"key": key}, on_key=True)
+    for key in parts["credentials"]:
+        if key not in needed:
+            yield Finding(("credentials", key), "credential_unknown", {"key": ", ".join(needed)}, on_key=True)
+
+
+def _check_limits(parts: Mapping[str, Any]) -> Iterator[Finding]:
+    if {"adapter", "batch_size"} <= parts.keys():
+        limit = BATCH_LIMITS[parts["adapter"]]
+        if parts["batch_size"] > limit:
+            context = {"adapter": parts["adapter"], "limit": str(limit), "value": str(parts["batch_size"])}
+            yield Finding(("batch_size",), "batch_too_large", context)
+    second, minute, day = (parts.get(f"rate_parts_per_{unit}") for unit in ("second", "minute", "day"))
+    for key, larger, smaller in (("minute", minute, second), ("day", day, minute or second)):
+        if larger is not None and smaller is not None and larger < smaller:
+            context = {"value": str(larger), "other": str(smaller)}
+            yield Finding((f"rate_parts_per_{key}",), "rates_contradict", context)
+
+
+def _check_links(parts: Mapping[str, Any]) -> Iterator[Finding]:
+    if not {"links", "click_tracking"} <= parts.keys():
+        return
+    if parts["links"] == "none" and parts["click_tracking"] != "none":
+        yield Finding(("click_tracking",), "tracking_without_links")
+    if parts["click_tracking"] == "per_message" and parts["links"] in ("filed", "text"):
+        yield Finding(("click_tracking",), "tracking_needs_variable_links", {"links": parts["links"]})
+
+
+def load_channel(path: Path, *, lang: Lang = "zh") -> Loaded[ChannelRecord]:
+    """Read a channel's record; raises `BadFile` with every problem."""
+    return read_yaml(path, ChannelRecord, lang=lang)

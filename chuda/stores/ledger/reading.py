@@ -1,0 +1,55 @@
+"""Reading the ledger in columns, for the warehouse: one frame per table, times as TIMESTAMPTZ in Asia/Shanghai."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+from sqlalchemy import Connection, text
+
+_TEXT, _INT = pl.String(), pl.Int64()
+
+SUPPRESSIONS = ("SELECT token, scope, reason, source, at_us AS at FROM suppression ORDER BY id",
+                {"token": _TEXT, "scope": _TEXT, "reason": _TEXT, "source": _TEXT, "at": _INT})  # fmt: skip
+BATCHES = (
+    "SELECT b.batch_id, b.plan_id, b.release_id, r.channel, b.state, b.size, "
+    "CASE WHEN b.attempts > 0 THEN a.intent_us END AS sent_at, "
+    "CASE WHEN a.outcome = 'accepted' THEN a.outcome_us END AS accepted_at, b.attempts "
+    "FROM batch b JOIN release r ON r.release_id = b.release_id "
+    "LEFT JOIN attempt a ON a.batch_id = b.batch_id AND a.number = b.attempts",
+    {"batch_id": _TEXT, "plan_id": _TEXT, "release_id": _TEXT, "channel": _TEXT, "state": _TEXT, "size": _INT,
+     "sent_at": _INT, "accepted_at": _INT, "attempts": _INT},
+)  # fmt: skip
+EXCEPTIONS = ("SELECT batch_id, position, state, code, at_us AS at FROM message_exception",
+              {"batch_id": _TEXT, "position": _INT, "state": _TEXT, "code": _TEXT, "at": _INT})  # fmt: skip
+RECEIPTS = (
+    "SELECT id AS receipt_id, channel, batch_id, position, token, status, code, parts, reported_us AS reported_at, "
+    "received_us AS received_at FROM receipt WHERE id > :after ORDER BY id",
+    {"receipt_id": _INT, "channel": _TEXT, "batch_id": _TEXT, "position": _INT, "token": _TEXT, "status": _TEXT,
+     "code": _TEXT, "parts": _INT, "reported_at": _INT, "received_at": _INT},
+)  # fmt: skip
+REPLIES = (
+    "SELECT id AS reply_id, channel, token, text, kind, replied_us AS replied_at FROM reply WHERE id > :after "
+    "ORDER BY id",
+    {"reply_id": _INT, "channel": _TEXT, "token": _TEXT, "text": _TEXT, "kind": _TEXT, "replied_at": _INT},
+)  # fmt: skip
+CLICKS = (
+    "SELECT id AS click_id, channel, batch_id, position, token, link, clicked_us AS clicked_at FROM click "
+    "WHERE id > :after ORDER BY id",
+    {"click_id": _INT, "channel": _TEXT, "batch_id": _TEXT, "position": _INT, "token": _TEXT, "link": _TEXT,
+     "clicked_at": _INT},
+)  # fmt: skip
+
+
+def read_frame(
+    connection: Connection, query: tuple[str, Mapping[str, pl.DataType]], parameters: Mapping[str, object] | None = None
+) -> pl.DataFrame:
+    """The rows of one of the queries above; columns that end in `at` become times."""
+    statement, schema = query
+    rows = connection.execute(text(statement), parameters or {}).all()
+    frame = pl.DataFrame([tuple(row) for row in rows], schema=dict(schema), orient="row")
+    times = [name for name in schema if name == "at" or name.endswith("_at")]
+    return frame.with_columns(
+        pl.from_epoch(pl.col(name), time_unit="us").dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Shanghai")
+        for name in times
+    )

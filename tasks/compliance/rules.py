@@ -1,0 +1,58 @@
+"""The rules that exclude a person from an audience, in the order in which their reasons are given.
+
+Each rule is one SQL condition over `audience_candidate` (columns below) and names one reason. The first that holds is
+the reason on record.
+
+Columns: token, consent, consent_purpose, number_type, phone_region, suppression (reason or NULL), messages_this_week.
+Parameters: $regions (list of the channel's regions), $weekly_cap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WEEKLY_CAP = 3
+CAP_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class ComplianceRule:
+    """One reason to leave somebody out, and the message types it binds."""
+
+    reason: str
+    condition: str
+    meaning: str
+    binds: frozenset[str]
+
+
+_ALL = frozenset({"marketing", "notification", "otp", "test"})
+_MARKETING = frozenset({"marketing"})
+_CAMPAIGNS = frozenset({"marketing", "notification"})
+
+RULES: tuple[ComplianceRule, ...] = (
+    ComplianceRule("complained", "suppression = 'complaint'", "已投诉，不再发送", _CAMPAIGNS),
+    ComplianceRule("suppressed", "suppression IS NOT NULL", "已退订或在禁发名单", _CAMPAIGNS),
+    ComplianceRule("consent_denied", "consent = 'denied'", "明确不同意接收", _MARKETING),
+    ComplianceRule("no_consent", "consent IS DISTINCT FROM 'granted'", "没有同意记录", _MARKETING),
+    ComplianceRule(
+        "consent_other_purpose",
+        "consent_purpose IS NOT NULL "
+        "AND NOT regexp_matches(consent_purpose, '营销|推广|促销|优惠|活动|(?i)marketing|promo')",
+        "同意的用途不是营销",
+        _MARKETING,
+    ),
+    ComplianceRule("region_not_covered", "NOT list_contains($regions, phone_region)", "渠道不覆盖该地区", _ALL),
+    ComplianceRule("weekly_cap", "messages_this_week >= $weekly_cap", "7 天内已达上限", _MARKETING),
+)
+
+
+def reason_expression(message_type: str) -> str:
+    """The SQL expression that gives a candidate's first reason, NULL for those who may be messaged."""
+    cases = " ".join(f"WHEN {rule.condition} THEN '{rule.reason}'" for rule in RULES if message_type in rule.binds)
+    return f"CASE {cases} END"
+
+
+def parameters_used(message_type: str) -> frozenset[str]:
+    """The names of the parameters in `reason_expression`."""
+    expression = reason_expression(message_type)
+    return frozenset(name for name in ("regions", "weekly_cap") if f"${name}" in expression)

@@ -1,0 +1,105 @@
+"""Sealing: a release of a plan becomes batches that a worker can send with the ledger and the key alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from chuda.clock import to_us
+from chuda.errors import UsageError
+from chuda.keys import Keys
+from chuda.sealing import seal_messages
+from chuda.stores.ledger import Connection
+from chuda.stores.ledger.releases import (
+    Release,
+    SealedBatch,
+    marketing_releases_between,
+    reserved_tokens,
+    seal,
+)
+from chuda.stores.vault import Vault
+from tasks.compliance.rules import CAP_DAYS, WEEKLY_CAP
+
+_WEEK_US = CAP_DAYS * 24 * 3600 * 1_000_000
+_RELEASE = """
+SELECT p.plan_hash, p.campaign_id, p.occurrence, p.message_type, p.channel, p.channel_record, p.window_start_minute,
+       p.window_end_minute, p.seen_releases, p.campaign, r.size, r.parts, r.opens_at, r.expires_at
+FROM plan_release r JOIN plan_made p ON p.plan_id = r.plan_id WHERE r.plan_id = ? AND r.number = ?
+"""
+_MESSAGES = """
+SELECT token, text, parts, batch_id, position, messages_before FROM plan_message
+WHERE plan_id = ? AND release_number = ? ORDER BY token
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRelease:
+    """A release as the plan has it: its row for the ledger, its messages, and what its cap was counted from."""
+
+    release: Release
+    messages: pl.DataFrame
+    seen_releases: frozenset[str]
+    weekly_cap: int
+
+
+def read_release(
+    connection: Any, plan_id: str, number: int, now_us: int, weekly_cap: int = WEEKLY_CAP
+) -> PlannedRelease:
+    """A release of a published plan.
+
+    Raises:
+        UsageError: there is no such plan or release.
+    """
+    row = connection.execute(_RELEASE, [plan_id, number]).fetchone()
+    if row is None:
+        raise UsageError(f"plan {plan_id} has no release {number}; `chuda plan` lists plans")
+    release = Release(
+        release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=row[0], campaign_id=row[1], occurrence=row[2],
+        message_type=row[3], channel=row[4], channel_record=row[5], size=row[10], parts=row[11],
+        not_before_us=to_us(row[12]), not_after_us=to_us(row[13]), window_start_minute=row[6],
+        window_end_minute=row[7], sealed_us=now_us,
+    )  # fmt: skip
+    messages = connection.execute(_MESSAGES, [plan_id, number]).pl()
+    return PlannedRelease(release, messages, frozenset(row[8]), weekly_cap)
+
+
+def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, keys: Keys) -> bool:
+    """Seal a release into the ledger, once; returns whether it was sealed now.
+
+    The weekly cap is looked at again in the same transaction: messages of releases sealed since the plan was made
+    count. Whoever would get one too many, or was erased meanwhile, is recorded as suppressed.
+
+    Raises:
+        Refused: another plan holds this occurrence.
+    """
+    phones = vault.read(planned.messages["token"])
+    people = planned.messages.join(phones, on="token", how="left", maintain_order="left")
+    erased = people.filter(pl.col("phone").is_null())["token"]
+    lost = dict.fromkeys(_over_cap(connection, planned), "weekly_cap") | dict.fromkeys(erased, "erased")
+    return seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
+
+
+def _batches(people: pl.DataFrame, keys: Keys) -> Iterator[SealedBatch]:
+    for seq, batch in enumerate(people.partition_by("batch_id", maintain_order=True)):
+        members = batch.sort("position")
+        batch_id = str(members["batch_id"][0])
+        sealed = seal_messages(keys, batch_id, members["phone"].to_list(), members["text"].to_list())
+        yield SealedBatch(batch_id, seq, tuple(members["token"]), int(members["parts"].sum()), sealed)
+
+
+def _over_cap(connection: Connection, planned: PlannedRelease) -> set[str]:
+    release = planned.release
+    if release.message_type != "marketing":
+        return set()
+    around = marketing_releases_between(
+        connection, release.not_before_us - _WEEK_US, release.not_after_us + _WEEK_US, own_plan=release.plan_id
+    )
+    newer: Counter[str] = reserved_tokens(connection, around - planned.seen_releases)
+    if not newer:
+        return set()
+    before = dict(planned.messages.select("token", "messages_before").iter_rows())
+    return {t for t, count in newer.items() if t in before and before[t] + count + 1 > planned.weekly_cap}

@@ -1,0 +1,1 @@
+"""Feedback: receipts, replies and clicks into the ledger, opt-outs at once, and the ledger into the warehouse."""

@@ -1,0 +1,201 @@
+"""Making a plan out of a draft: messages dealt into releases and batches, counted, hashed, published once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from expectations.gate import Gatekeeper
+from expectations.suites.messages import MESSAGES
+from tasks.planning.briefing import Briefing
+
+RELEASE_SIZE = 50_000
+RELEASE_GAP_S = 600
+_HERE = Path(__file__).parent
+_CREATE = (_HERE / "create_plan_tables.sql").read_text(encoding="utf-8")
+_STAGE = (_HERE / "stage_messages.sql").read_text(encoding="utf-8")
+_NUMBER = (_HERE / "number_releases.sql").read_text(encoding="utf-8")
+
+# What was approved: every person with what they get, or may get in the roll-out, in an order of its own.
+_DIGEST = """
+WITH line AS (
+    SELECT token, 1 AS kind, concat_ws('|', token, wave, variant, text, parts, send_at) AS content FROM message_staged
+    UNION ALL
+    SELECT r.token, 2, concat_ws('|', r.token, r.variant, r.text, r.parts) FROM message_rendered r
+    JOIN message_staged m ON m.token = r.token WHERE m.wave = 'rollout'
+    UNION ALL
+    SELECT token, 3, concat_ws('|', token, reason) FROM audience_excluded
+)
+SELECT sha256(coalesce(string_agg(sha256(content), '' ORDER BY token, kind, content), '')) FROM line
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A published plan in numbers; cost in CNY under both billing modes."""
+
+    plan_id: str
+    plan_hash: str
+    audience: int
+    planned: int
+    excluded: dict[str, int]
+    parts: int
+    releases: int
+    opens_at: datetime
+    cost: Decimal
+
+
+def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> None:
+    """Build `message_staged` in the draft and pass the gate on it.
+
+    Raises:
+        GateFailed, GateBroken: nothing may be planned from this draft.
+    """
+    openings = pl.DataFrame(
+        [(variant, o.opens_at, o.expires_at) for variant, o in briefing.timing.openings.items()],
+        schema={"variant": pl.String, "opens_at": pl.Datetime("us", "Asia/Shanghai"),
+                "expires_at": pl.Datetime("us", "Asia/Shanghai")}, orient="row",
+    )  # fmt: skip
+    connection.register("openings", openings.to_arrow())
+    connection.execute("CREATE OR REPLACE TABLE opening_now AS SELECT * FROM openings")
+    connection.unregister("openings")
+    experiment = briefing.campaign.experiment
+    connection.execute(_STAGE, {"mode": experiment.mode if experiment else "none"})
+    window = briefing.timing.window
+    facts = {
+        "max_units": briefing.context.max_units, "message_type": briefing.campaign.type,
+        "opt_out": briefing.channel.opt_out_wording, "window_start": window.start_minute,
+        "window_end": window.end_minute,
+    }  # fmt: skip
+    gate.require(MESSAGES, briefing.campaign.id, facts)
+
+
+def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], now: datetime) -> Plan:
+    """Freeze the staged messages as a plan; the same draft gives the same plan, published once.
+
+    Args:
+        connection: a writing transaction of the draft.
+        briefing: the campaign.
+        seen_releases: releases whose messages were counted towards the weekly cap; sealing looks for newer ones.
+        now: when.
+    """
+    connection.execute(_CREATE)
+    digest = connection.execute(_DIGEST).fetchone()[0]
+    plan_hash = _hash(briefing, digest)
+    plan_id = f"p{plan_hash[:11]}"
+    if connection.execute("SELECT 1 FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone() is None:
+        _number(connection, briefing, first_number=1)
+        _insert(connection, briefing, plan_id, plan_hash, seen_releases, now)
+    return read_plan(connection, plan_id)
+
+
+def _hash(briefing: Briefing, digest: str) -> str:
+    window = briefing.timing.window
+    parts = {
+        "campaign": briefing.campaign.digest(),
+        "channel": briefing.channel.model_dump(mode="json"),
+        "business": briefing.business.model_dump(mode="json"),
+        "occurrence": briefing.occurrence,
+        "openings": {
+            str(k): [o.opens_at.isoformat(), o.expires_at.isoformat()] for k, o in briefing.timing.openings.items()
+        },
+        "window": [window.start_minute, window.end_minute],
+        "registration": briefing.registration.fingerprint() if briefing.registration else None,
+        "messages": digest,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _number(connection: Any, briefing: Briefing, first_number: int) -> None:
+    connection.execute(
+        _NUMBER,
+        {"release_size": RELEASE_SIZE, "batch_size": briefing.channel.batch_size, "gap_seconds": RELEASE_GAP_S,
+         "first_number": first_number},
+    )  # fmt: skip
+
+
+def _insert(
+    connection: Any, briefing: Briefing, plan_id: str, plan_hash: str, seen_releases: list[str], now: datetime
+) -> None:
+    connection.execute(_INSERT_MESSAGES, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
+    connection.execute(_INSERT_RELEASES, {"plan": plan_id})
+    connection.execute(_INSERT_ROLLOUT, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
+    connection.execute(_INSERT_ROLLOUT_TEXTS, {"plan": plan_id})
+    connection.execute("INSERT INTO plan_exclusion SELECT ?, token, reason FROM audience_excluded", [plan_id])
+    campaign, channel, window = briefing.campaign, briefing.channel, briefing.timing.window
+    row = {
+        "plan": plan_id, "hash": plan_hash, "campaign_id": campaign.id, "campaign_name": campaign.name,
+        "occurrence": briefing.occurrence, "message_type": campaign.type, "trade": campaign.trade,
+        "channel": channel.name, "click_tracking": channel.click_tracking, "billing": channel.billing,
+        "price": channel.price_cny_per_part,
+        "variable": campaign.experiment.variable if campaign.experiment else None,
+        "metric": briefing.registration.primary_metric if briefing.registration else None,
+        "attribution_days": campaign.attribution_days,
+        "opens_at": min(o.opens_at for o in briefing.timing.openings.values()),
+        "closes_at": max(o.expires_at for o in briefing.timing.openings.values()),
+        "now": now, "window_start": window.start_minute, "window_end": window.end_minute,
+        "campaign": campaign.canonical_json(), "channel_record": channel.model_dump_json(),
+        "registration": briefing.registration.model_dump_json() if briefing.registration else None,
+        "seen": seen_releases,
+    }  # fmt: skip
+    connection.execute(_INSERT_PLAN, row)
+
+
+_INSERT_MESSAGES = """
+INSERT INTO plan_message
+SELECT $plan, token, wave, variant, segment, province, city, carrier, number_type, $template, text, units, parts,
+       send_at + to_seconds(delay_s), release_number, $plan || '-' || release_number || '-' || seq, position,
+       messages_before
+FROM message_numbered
+"""
+_INSERT_ROLLOUT = """
+INSERT INTO plan_message
+SELECT $plan, token, wave, NULL, segment, province, city, carrier, number_type, $template, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, messages_before
+FROM message_staged WHERE wave = 'rollout'
+"""
+_INSERT_ROLLOUT_TEXTS = """
+INSERT INTO plan_rollout_text
+SELECT $plan, r.token, r.variant, r.text, r.units, r.parts FROM message_rendered r
+JOIN message_staged m ON m.token = r.token WHERE m.wave = 'rollout'
+"""
+_INSERT_RELEASES = """
+INSERT INTO plan_release
+SELECT $plan, release_number, any_value(wave), min(send_at + to_seconds(delay_s)),
+       min(expires_at + to_seconds(delay_s)), count(*), sum(parts)
+FROM message_numbered GROUP BY release_number
+"""
+# Parts of the roll-out are those of the dearest variant: what it may cost at most.
+_INSERT_PLAN = """
+INSERT INTO plan_made
+SELECT $plan, $hash, $campaign_id, $campaign_name, $occurrence, $message_type, $trade, $channel, $click_tracking,
+       $billing, $price, $variable, $metric, $attribution_days,
+       (SELECT count(*) FROM audience_candidate), (SELECT count(*) FROM message_staged),
+       (SELECT count(*) FROM audience_excluded),
+       (SELECT coalesce(sum(parts), 0) FROM message_staged WHERE wave <> 'rollout')
+       + (SELECT coalesce(sum(parts), 0) FROM
+          (SELECT max(parts) AS parts FROM plan_rollout_text WHERE plan_id = $plan GROUP BY token)),
+       $opens_at, $closes_at, $now, $window_start, $window_end, $campaign, $channel_record, $registration, $seen
+"""
+
+
+def read_plan(connection: Any, plan_id: str) -> Plan:
+    """A published plan in numbers."""
+    row = connection.execute(
+        "SELECT plan_hash, audience_size, planned, parts, opens_at, parts * price_cny FROM plan_made WHERE plan_id = ?",
+        [plan_id],
+    ).fetchone()
+    reasons = connection.execute(
+        "SELECT reason, count(*) FROM plan_exclusion WHERE plan_id = ? GROUP BY reason ORDER BY 2 DESC, 1", [plan_id]
+    ).fetchall()
+    releases = connection.execute("SELECT count(*) FROM plan_release WHERE plan_id = ?", [plan_id]).fetchone()[0]
+    return Plan(
+        plan_id, row[0], row[1], row[2], dict(reasons), row[3], releases, row[4], row[5].quantize(Decimal("0.01"))
+    )

@@ -1,0 +1,29 @@
+"""The door of the planning room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from prefect import task
+
+from chuda.results import StageResult
+from chuda.stores.warehouse import drop_draft
+from chuda.workspace import open_workspace
+from tasks.planning.briefing import read_briefing
+from tasks.planning.plan import publish_plan, stage_messages
+from tasks.stage import open_stage
+
+
+@task(name="make plan", persist_result=False)
+def make_plan(campaign_file: str) -> StageResult:
+    """Freeze the draft as a plan; `details["plan_id"]` names it."""
+    with open_workspace() as workspace:
+        briefing = read_briefing(workspace.settings, Path(campaign_file), workspace.clock.now())
+    with open_stage(briefing.draft_id) as stage:
+        stage_messages(stage.connection, briefing, stage.gate)
+        seen = [row[0] for row in stage.connection.execute("SELECT release_id FROM release_seen ORDER BY 1").fetchall()]
+        plan = publish_plan(stage.connection, briefing, seen, stage.now)
+        drop_draft(stage.connection, briefing.draft_id)
+        result = StageResult("planning", "plan_message", plan.audience, plan.planned, plan.excluded, stage.gate.verdict)
+        return replace(result, details={"plan_id": plan.plan_id, "cost_cny": str(plan.cost)})

@@ -1,0 +1,22 @@
+"""The door of the segments room."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from chuda.results import StageResult
+from tasks.planning.briefing import load_all_segments
+from tasks.segments.refresh import refresh_segments, segment_sizes
+from tasks.stage import open_stage
+
+
+@task(name="refresh segments", persist_result=False)
+def refresh_all_segments() -> StageResult:
+    """Tag every contact and bring all segments up to date."""
+    with open_stage() as stage:
+        settings = stage.workspace.settings
+        segments = load_all_segments(settings)
+        refresh_segments(stage.connection, segments, settings.reference / "city_tiers.csv", stage.now, stage.gate)
+        people = stage.connection.execute("SELECT count(*) FROM contact_tagged").fetchone()[0]
+        sizes = segment_sizes(stage.connection)
+        return StageResult("segments", "segment_member", people, sum(sizes.values()), verdict=stage.gate.verdict)
