@@ -130,7 +130,7 @@ def _check_windows(parts: Parts) -> Iterator[Finding]:
     window = LEGAL_WINDOW if marketing else SERVICE_WINDOW
     code = "slot_at_night" if marketing else "slot_outside_service_hours"
     for loc, slot in written_slots(parts):
-        if False:
+        if not covers(window, slot):
             yield Finding(loc, code, {"slot": str(slot), "window": str(window)})
 
 

@@ -303,6 +303,12 @@ CAMPAIGN_MESSAGES: Mapping[str, Message] = {
         "the slot {slot} lies in the trade's own blind time",
         "change one of them",
     ),
+    "slot_is_blind": Message(
+        "时段 {slot} 落在 {trade} 的盲区 {blind}，这时短信少有人看",
+        "换个时段，或写 slot: auto",
+        "the slot {slot} lies in a blind time of {trade} ({blind}), when few people read messages",
+        "choose another, or write slot: auto",
+    ),
     "no_other_trade": Message(
         "没有 other 一项",
         "加上 trade: other，供其余行业使用",
