@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-server lint coverage docs lock clean
+.PHONY: help install install-dev demo test test-server lint coverage calibrate docs lock clean
 
 help:  ## what can be made here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -41,3 +41,29 @@ lock:  ## write both lock files anew (needs uv)
 
 clean:  ## remove the environment and caches (never data/state)
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+demo: $(VENV)/.installed  ## the whole chain on generated data: simulated provider, simulated time, offline
+	@$(BIN)/chuda demo --timings
+
+test: $(VENV)/.installed-dev  ## all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not server and not slow"
+
+test-server: $(VENV)/.installed-dev  ## deploy to a real local Prefect server and run by a real worker
+	@$(BIN)/python -m pytest -m server
+
+lint: $(VENV)/.installed-dev  ## ruff, mypy, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+coverage: $(VENV)/.installed-dev  ## branch coverage of rules, ledger and decisions
+	@$(BIN)/python -m pytest -m "not server and not slow" --cov=chuda/stores/ledger --cov=tasks/dispatch \
+		--cov=tasks/compliance --cov=tasks/experiments --cov=chuda/windows.py --cov-branch --cov-report=term-missing:skip-covered
+
+calibrate: $(VENV)/.installed-dev  ## how often the experiment method errs, on audiences with known effects
+	@$(BIN)/python -m benchmarks.calibrate
+
+docs: $(VENV)/.installed-dev  ## write the generated documents anew
+	@$(BIN)/python -m tasks.kpi.dictionary
+	@$(BIN)/python -m chuda.campaign.schema > docs/schemas/campaign.schema.json

@@ -94,14 +94,19 @@ def load_keys(path: Path, environment: Mapping[str, str]) -> Keys:
 
 def create_keys(path: Path) -> Keys:
     """Make a new pair of keys in a 0600 file; an existing file is never replaced (FileExistsError)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     keys = Keys(secrets.token_bytes(32), secrets.token_bytes(32))
+    save_keys(path, keys)
+    return keys
+
+
+def save_keys(path: Path, keys: Keys) -> None:
+    """Write keys to a new 0600 file, durably; an existing file is never replaced (FileExistsError)."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{keys.token_key.hex()}\n{keys.seal_key.hex()}\n")
         file.flush()
         os.fsync(file.fileno())
-    return keys
 
 
 def _parse(value: str, where: str) -> bytes:

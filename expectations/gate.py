@@ -140,6 +140,8 @@ def _run(bridge: BridgeConnection, suite: Suite, facts: Mapping[str, object]) ->
     import great_expectations as gx
     from great_expectations import expectations as kinds
 
+    # GX's own modules set their loggers to INFO; nothing of them is for people.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.ERROR)
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
@@ -176,7 +178,8 @@ def _finding(rule: Rule, result: Any) -> Finding:
     # Only counts are taken over: GX's messages and exceptions can quote values.
     body = {} if result is None else (result.result or {})
     is_run = result is not None and not _raised(result.exception_info) and bool(body)
-    unexpected = body.get("unexpected_count", body.get("observed_value"))
+    counted = "observed_value" if rule.kind == "UnexpectedRowsExpectation" else "unexpected_count"
+    unexpected = body.get(counted)
     return Finding(
         rule=rule.name,
         meaning=rule.meaning,

@@ -58,7 +58,9 @@ def between(column: str, low: float | None, high: float | None, meaning: str, se
 
 def no_rows(name: str, meaning: str, query: str, severity: Severity = "stop") -> Rule:
     """`query` over `{batch}` finds nothing; double the braces of a regular expression."""
-    return Rule(name, meaning, "UnexpectedRowsExpectation", {"unexpected_rows_query": query}, severity)
+    # GX puts in a table's name or a subquery with an alias of its own, as it pleases: give it one name in one place.
+    named = f"WITH held AS (SELECT * FROM {{batch}}) SELECT * FROM ({query.replace('{batch}', 'held')}) AS found"
+    return Rule(name, meaning, "UnexpectedRowsExpectation", {"unexpected_rows_query": named}, severity)
 
 
 def some_rows(meaning: str, severity: Severity = "stop") -> Rule:

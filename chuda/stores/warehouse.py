@@ -45,10 +45,10 @@ class Warehouse:
             connection.execute("BEGIN")
             try:
                 yield connection
-                connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
+            connection.execute("COMMIT")  # one that fails has rolled back by itself
 
     @contextmanager
     def draft(self, draft_id: str) -> Iterator[Connection]:
@@ -133,6 +133,5 @@ def add_token_macro(connection: Connection, keys: Keys) -> None:
 
 
 def drop_draft(connection: Connection, draft_id: str) -> None:
-    """Remove a draft and all its tables; on a connection of `Warehouse.draft` as its last statement."""
-    connection.execute("SET search_path = 'main'")
+    """Remove a draft and all its tables; in a transaction of its own, for DuckDB cannot drop what it just filled."""
     connection.execute(f'DROP SCHEMA IF EXISTS "{draft_id}" CASCADE')

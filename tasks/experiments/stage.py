@@ -48,7 +48,7 @@ def draw_sample(campaign_file: str) -> StageResult:
         details = {f"arm {arm}": str(people) for arm, people in summary.by_arm}
         rejected = {"holdout": summary.holdout} if summary.holdout else {}
         kept = summary.eligible - summary.holdout
-        return StageResult("experiments", "audience_assigned", summary.eligible, kept, rejected, details=details)
+        return StageResult("sampling", "audience_assigned", summary.eligible, kept, rejected, details=details)
 
 
 @task(name="decide experiment", persist_result=False)
@@ -75,7 +75,7 @@ def decide_experiment(plan_id: str) -> StageResult:
             "zh": decision.explanation.zh, "en": decision.explanation.en,
         }  # fmt: skip
         arms = len(registration.arm_names)
-        return StageResult("experiments", "experiment_decision", arms, arms, details=details)
+        return StageResult("decision", "experiment_decision", arms, arms, details=details)
 
 
 def _check_due(connection: Any, plan_id: str, now: datetime) -> None:
@@ -94,7 +94,7 @@ def roll_out(plan_id: str, arm: str) -> StageResult:
     """Add the roll-out's releases to the plan: everybody outside the sample gets the decided arm."""
     with open_stage() as stage:
         messages = plan_rollout(stage.connection, plan_id, arm, stage.now)
-        return StageResult("experiments", "plan_message", messages, messages, details={"arm": arm})
+        return StageResult("rollout", "plan_message", messages, messages, details={"arm": arm})
 
 
 def _spec(briefing: Briefing) -> AssignmentSpec:

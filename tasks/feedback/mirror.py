@@ -19,9 +19,9 @@ CREATE TABLE IF NOT EXISTS click_received (click_id BIGINT, channel VARCHAR, bat
 CREATE TABLE IF NOT EXISTS batch_state (batch_id VARCHAR, plan_id VARCHAR, release_id VARCHAR, channel VARCHAR,
     state VARCHAR, size INTEGER, sent_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, attempts INTEGER);
 CREATE TABLE IF NOT EXISTS message_exception (batch_id VARCHAR, position INTEGER, state VARCHAR, code VARCHAR,
-    at TIMESTAMPTZ);
+    "at" TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS suppression_recorded (token VARCHAR, scope VARCHAR, reason VARCHAR, source VARCHAR,
-    at TIMESTAMPTZ);
+    "at" TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS experiment_decision (plan_id VARCHAR, variant VARCHAR, verdict VARCHAR, chosen VARCHAR,
     sentence_zh VARCHAR, sentence_en VARCHAR, record VARCHAR, decided_at TIMESTAMPTZ);
 """

@@ -123,6 +123,17 @@ def library(settings: Settings) -> dict[str, str]:
     return {name: scenario.texts["zh-Hans"].source for name, scenario in scenarios.items()}
 
 
+def checking_context(settings: Settings) -> ContentContext:
+    """What a text is checked against outside of a campaign: marketing, the workspace's business, no channel's rules."""
+    business_file = settings.campaigns / "business.yaml"
+    business = load_business(business_file, lang=settings.lang).value if business_file.exists() else None
+    return ContentContext(
+        reference=load_content_reference(settings.reference),
+        signatures=tuple(sorted(business.allowed_signatures)) if business else (),
+        links="variables",
+    )
+
+
 def _beside(campaign_file: Path, sender: str) -> Path:
     path = campaign_file.parent / sender
     if not path.exists():

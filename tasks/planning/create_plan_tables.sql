@@ -1,7 +1,7 @@
 -- The frozen plans. Grain: plan_made one row per plan; plan_message one per person who gets something, or may in the
 -- roll-out; plan_rollout_text one per person of the roll-out and variant; plan_exclusion one per person left out;
 -- plan_release one per release that can be approved and sent.
-create table if not exists plan_made (
+create table if not exists main.plan_made (
     plan_id varchar primary key, plan_hash varchar not null, campaign_id varchar not null, campaign_name varchar not null,
     occurrence varchar not null, message_type varchar not null, trade varchar not null, channel varchar not null,
     click_tracking varchar not null, billing varchar not null, price_cny decimal(8, 4) not null,
@@ -12,21 +12,21 @@ create table if not exists plan_made (
     campaign varchar not null, channel_record varchar not null, registration varchar, seen_releases varchar[] not null
 );
 
-create table if not exists plan_message (
+create table if not exists main.plan_message (
     plan_id varchar not null, token varchar not null, wave varchar not null, variant varchar, segment varchar,
     province varchar, city varchar, carrier varchar, number_type varchar, template varchar, text varchar,
     units integer, parts integer, send_at timestamptz, release_number integer, batch_id varchar, position integer,
     messages_before integer not null
 );
 
-create table if not exists plan_rollout_text (
+create table if not exists main.plan_rollout_text (
     plan_id varchar not null, token varchar not null, variant varchar not null, text varchar not null,
     units integer not null, parts integer not null
 );
 
-create table if not exists plan_exclusion (plan_id varchar not null, token varchar not null, reason varchar not null);
+create table if not exists main.plan_exclusion (plan_id varchar not null, token varchar not null, reason varchar not null);
 
-create table if not exists plan_release (
+create table if not exists main.plan_release (
     plan_id varchar not null, number integer not null, wave varchar not null, opens_at timestamptz not null,
     expires_at timestamptz not null, size bigint not null, parts bigint not null
 );

@@ -77,6 +77,11 @@ def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> Non
     gate.require(MESSAGES, briefing.campaign.id, facts)
 
 
+def create_plan_tables(connection: Any) -> None:
+    """Create the warehouse's tables of plans where they are missing."""
+    connection.execute(_CREATE)
+
+
 def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], now: datetime) -> Plan:
     """Freeze the staged messages as a plan; the same draft gives the same plan, published once.
 
@@ -86,7 +91,7 @@ def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], 
         seen_releases: releases whose messages were counted towards the weekly cap; sealing looks for newer ones.
         now: when.
     """
-    connection.execute(_CREATE)
+    create_plan_tables(connection)
     digest = connection.execute(_DIGEST).fetchone()[0]
     plan_hash = _hash(briefing, digest)
     plan_id = f"p{plan_hash[:11]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from prefect import task
@@ -24,6 +23,8 @@ def make_plan(campaign_file: str) -> StageResult:
         stage_messages(stage.connection, briefing, stage.gate)
         seen = [row[0] for row in stage.connection.execute("SELECT release_id FROM release_seen ORDER BY 1").fetchall()]
         plan = publish_plan(stage.connection, briefing, seen, stage.now)
-        drop_draft(stage.connection, briefing.draft_id)
-        result = StageResult("planning", "plan_message", plan.audience, plan.planned, plan.excluded, stage.gate.verdict)
-        return replace(result, details={"plan_id": plan.plan_id, "cost_cny": str(plan.cost)})
+        details = {"plan_id": plan.plan_id, "cost_cny": str(plan.cost)}
+        verdict = stage.gate.verdict
+    with open_workspace() as workspace, workspace.warehouse.write() as connection:
+        drop_draft(connection, briefing.draft_id)
+    return StageResult("planning", "plan_message", plan.audience, plan.planned, plan.excluded, verdict, details)

@@ -18,13 +18,13 @@ CREATE TABLE IF NOT EXISTS segment_member (
 )
 """
 _LEAVE = """
-UPDATE segment_member SET to_at = $now WHERE segment = $segment AND to_at IS NULL AND NOT EXISTS (
+UPDATE segment_member SET to_at = $now WHERE to_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM segment_now n WHERE n.segment = segment_member.segment AND n.token = segment_member.token
 )
 """
 _JOIN = """
-INSERT INTO segment_member SELECT n.segment, n.token, $now, NULL FROM segment_now n WHERE n.segment = $segment
-AND NOT EXISTS (SELECT 1 FROM segment_member m WHERE m.segment = n.segment AND m.token = n.token AND m.to_at IS NULL)
+INSERT INTO segment_member SELECT n.segment, n.token, $now, NULL FROM segment_now n
+WHERE NOT EXISTS (SELECT 1 FROM segment_member m WHERE m.segment = n.segment AND m.token = n.token AND m.to_at IS NULL)
 """
 
 
@@ -48,24 +48,15 @@ def refresh_segments(
     )
     connection.execute(_TAGS, {"today": now.date()})
     connection.execute(_CREATE)
-    connection.execute("CREATE OR REPLACE TEMP TABLE segment_now (segment VARCHAR, token VARCHAR)")
-    for segment in segments:
-        connection.execute(
-            f"INSERT INTO segment_now SELECT $segment, token FROM contact_tagged WHERE {segment.condition}",
-            {"segment": segment.name},
-        )
-    gate.require(SEGMENTS, "segments")
-    for segment in segments:
-        connection.execute(_LEAVE, {"segment": segment.name, "now": now})
-        connection.execute(_JOIN, {"segment": segment.name, "now": now})
-    _close_removed(connection, [segment.name for segment in segments], now)
-
-
-def _close_removed(connection: Any, names: Sequence[str], now: datetime) -> None:
-    connection.execute(
-        "UPDATE segment_member SET to_at = $now WHERE to_at IS NULL AND NOT list_contains($names, segment)",
-        {"now": now, "names": list(names)},
+    # One statement: a segment removed from the definitions ends for everybody, like one that nobody meets any more.
+    members = " UNION ALL ".join(
+        f"SELECT '{segment.name}' AS segment, token FROM contact_tagged WHERE {segment.condition}"
+        for segment in segments
     )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE segment_now AS {members}")
+    gate.require(SEGMENTS, "segments")
+    connection.execute(_LEAVE, {"now": now})
+    connection.execute(_JOIN, {"now": now})
 
 
 def segment_sizes(connection: Any) -> Mapping[str, int]:

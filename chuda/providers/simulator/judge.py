@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,10 +15,16 @@ from pydantic_core import from_json
 from chuda.errors import UsageError
 from chuda.providers.simulator.record import FILE_NAME
 
+_NUMBERS = re.compile(r"(?:-\d+){1,2}$")
+
 
 def plan_of(batch_id: str) -> str:
-    """The plan of a batch: what stands before the last hyphen (batch ids are `<plan_id>-<number>`)."""
-    return batch_id.rpartition("-")[0] or batch_id
+    """The plan of a batch, whose id is `<plan_id>-<release>-<batch>` or `<plan_id>-<batch>`.
+
+    Where a plan's own id ends in a number the shorter form is ambiguous; the judge then takes too much for one plan
+    rather than too little: it may accuse wrongly, but overlooks nothing.
+    """
+    return _NUMBERS.sub("", batch_id)
 
 
 @dataclass(frozen=True, slots=True)

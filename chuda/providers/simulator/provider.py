@@ -103,15 +103,16 @@ class SimulatedProvider:
         """
         if not 0 < len(messages) <= self.profile.max_batch:
             raise BatchTooLarge
-        codes, accepted = self._judge(messages)
-        self.limiter.admit(self.record.now_us(), sum(message[4] for message in accepted))
+        now_us = self.record.now_us()
+        codes, accepted = self._judge(messages, now_us)
+        self.limiter.admit(now_us, sum(message[4] for message in accepted))
         # Nothing is awaited before this: what a definitive query did not see cannot slip in behind it.
         submission_id = await self.record.submit(batch_id, accepted) if accepted else 0
         return _answers(messages, codes, accepted, submission_id)
 
-    def _judge(self, messages: Sequence[IncomingMessage]) -> tuple[list[str], list[AcceptedMessage]]:
+    def _judge(self, messages: Sequence[IncomingMessage], now_us: int) -> tuple[list[str], list[AcceptedMessage]]:
         from_hour, to_hour = self.profile.marketing_hours
-        is_open = from_hour <= from_us(self.record.now_us()).hour < to_hour
+        is_open = from_hour <= from_us(now_us).hour < to_hour
         credit = int(self.profile.balance / self.profile.price_per_part) - self.record.parts_accepted
         codes, accepted = [], []
         for message in messages:

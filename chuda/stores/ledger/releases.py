@@ -194,6 +194,12 @@ def releases_of(connection: Connection, plan_id: str) -> list[Release]:
     return [Release(**row._mapping) for row in rows]
 
 
+def channel_records(connection: Connection) -> list[str]:
+    """The newest record (JSON) of every channel that releases were sealed for."""
+    rows = connection.execute(text("SELECT channel, channel_record FROM release ORDER BY sealed_us, release_id"))
+    return list({row.channel: row.channel_record for row in rows}.values())
+
+
 def marketing_releases_between(connection: Connection, from_us: int, to_us: int, own_plan: str = "") -> set[str]:
     """The marketing releases, but for those of `own_plan`, of which a message may leave or left between two moments.
 
@@ -296,6 +302,28 @@ def _close_open(connection: Connection, where: str, key: str, state: str) -> int
         {"state": state, "id": key},
     )
     return int(done.rowcount)
+
+
+def due_plans(connection: Connection, now_us: int) -> list[str]:
+    """Running plans of which something may leave now or waits for an answer, the earliest first."""
+    rows = connection.execute(text(_DUE), {"now": now_us})
+    return [row.plan_id for row in rows]
+
+
+_DUE = """
+SELECT r.plan_id, min(r.not_before_us) AS first_us FROM release r JOIN control c ON c.plan_id = r.plan_id
+WHERE c.state = 'running' AND r.not_before_us <= :now AND EXISTS (
+    SELECT 1 FROM batch b WHERE b.release_id = r.release_id AND b.state IN ('planned', 'not_sent', 'intent', 'unknown'))
+GROUP BY r.plan_id ORDER BY first_us, r.plan_id
+"""
+
+
+def open_batches(connection: Connection, plan_id: str) -> int:
+    """How many requests of a plan are still to be made."""
+    count = connection.execute(
+        text("SELECT count(*) FROM batch WHERE plan_id = :plan AND state IN ('planned', 'not_sent')"), {"plan": plan_id}
+    ).scalar_one()
+    return int(count)
 
 
 def state_counts(connection: Connection, plan_id: str) -> dict[str, int]:

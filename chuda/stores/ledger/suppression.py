@@ -76,3 +76,14 @@ def suppressed_among(connection: Connection, tokens: Iterable[str], message_type
 
 def _count(connection: Connection) -> int:
     return int(connection.execute(text("SELECT count(*) FROM suppression")).scalar_one())
+
+
+def suppressions_of(connection: Connection, token: str) -> list[Suppression]:
+    """Everything that stops messages to a person, oldest first."""
+    rows = connection.execute(
+        text(
+            "SELECT token, scope, reason, source, at_us, recorded_us FROM suppression WHERE token = :token ORDER BY id"
+        ),
+        {"token": token},
+    )
+    return [Suppression(*row) for row in rows]

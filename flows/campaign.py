@@ -1,0 +1,213 @@
+"""A campaign from contact files to report: the order of the stages, and the flows that run them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+
+from prefect import flow
+
+from chuda.results import StageResult
+from chuda.settings import Language
+from chuda.stores.ledger.releases import claimed_plan
+from chuda.workspace import open_workspace
+from tasks.compliance.stage import check_compliance
+from tasks.contacts.stage import import_contacts, import_events, import_orders
+from tasks.content.stage import check_content, render_messages
+from tasks.dispatch.stage import approve_plan, dispatch
+from tasks.experiments.record import RECEIPTS_COMPLETE_AFTER, decision_due
+from tasks.experiments.stage import decide_experiment, draw_sample, roll_out
+from tasks.feedback.stage import collect_feedback
+from tasks.kpi.stage import refresh_kpis
+from tasks.planning.briefing import read_briefing
+from tasks.planning.stage import make_plan
+from tasks.reports.stage import write_report
+from tasks.segments.stage import refresh_all_segments
+
+Listener = Callable[[StageResult, float], None]
+
+
+def _silent(_result: StageResult, _seconds: float) -> None:
+    """Nobody listens."""
+
+
+@dataclass
+class Progress:
+    """Tells a listener what each stage did and how long it took."""
+
+    listener: Listener = _silent
+    results: list[StageResult] = field(default_factory=list)
+
+    def run(self, stage: Callable[[], StageResult]) -> StageResult:
+        """Run one stage and tell about it."""
+        started = perf_counter()
+        result = stage()
+        self.results.append(result)
+        self.listener(result, perf_counter() - started)
+        return result
+
+
+_listeners: list[Listener] = []
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Have `listener` told about every stage of the flows run meanwhile (Prefect takes only data as parameters)."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.pop()
+
+
+def current_progress() -> Progress:
+    """A progress that tells whoever listens now."""
+    return Progress(_listeners[-1] if _listeners else _silent)
+
+
+@flow(name="prepare", persist_result=False)
+def prepare(
+    contact_files: list[str], order_files: list[str] | None = None, event_files: list[str] | None = None,
+    consent: str | None = None,
+) -> None:  # fmt: skip
+    """Clean and merge files, then bring all segments up to date.
+
+    Args:
+        contact_files: contact files.
+        order_files: orders; their people must be known by number or member id.
+        event_files: events, likewise.
+        consent: for contact files without consent columns: `source | ISO time | purpose` of everybody's consent.
+    """
+    progress = current_progress()
+    for path in contact_files:
+        progress.run(lambda path=path: import_contacts(path, consent))  # type: ignore[misc]
+    for path in order_files or []:
+        progress.run(lambda path=path: import_orders(path))  # type: ignore[misc]
+    for path in event_files or []:
+        progress.run(lambda path=path: import_events(path))  # type: ignore[misc]
+    progress.run(refresh_all_segments)
+
+
+@flow(name="plan-campaign", persist_result=False)
+def plan_campaign(campaign_file: str) -> str:
+    """Check, choose, sample and freeze a campaign; the plan's id. An occurrence that was released keeps its plan."""
+    return build_plan(campaign_file, current_progress())
+
+
+def build_plan(campaign_file: str, progress: Progress) -> str:
+    """The stages that make a plan, in order."""
+    with open_workspace() as workspace:
+        briefing = read_briefing(workspace.settings, Path(campaign_file), workspace.clock.now())
+        with workspace.ledger.read() as connection:
+            released = claimed_plan(connection, briefing.campaign.id, briefing.occurrence)
+    if released:
+        return released
+    progress.run(lambda: check_content(campaign_file))
+    progress.run(lambda: check_compliance(campaign_file))
+    progress.run(lambda: render_messages(campaign_file))
+    progress.run(lambda: draw_sample(campaign_file))
+    return progress.run(lambda: make_plan(campaign_file)).details["plan_id"]
+
+
+@flow(name="send-plan", persist_result=False)
+def send_plan(plan_id: str, wait: bool = False) -> None:
+    """Send what is approved of a plan as far as it may go now; safe to repeat after any crash.
+
+    Args:
+        plan_id: the plan.
+        wait: wait for windows and slots instead of stopping at them.
+    """
+    current_progress().run(lambda: dispatch(plan_id, wait))
+
+
+@flow(name="collect-feedback", persist_result=False)
+def collect() -> None:
+    """Take in what all channels have to report and bring the marts up to date."""
+    progress = current_progress()
+    progress.run(collect_feedback)
+    progress.run(refresh_kpis)
+
+
+@flow(name="run-campaign", persist_result=False)
+def run_campaign(
+    campaign_file: str, contact_files: list[str] | None = None, order_files: list[str] | None = None,
+    approved_by: str | None = None, follow: bool = False, language: Language = "zh",
+) -> str:  # fmt: skip
+    """Run one campaign from files to report; repeating it after any crash goes on where it stopped.
+
+    Args:
+        campaign_file: the campaign's YAML.
+        contact_files: files to clean and merge first.
+        order_files: orders to take in first.
+        approved_by: who says yes; enough for simulator channels only. Without it the flow ends with the plan.
+        follow: wait out the windows, decide the experiment, roll out and count again (instant in simulated time).
+        language: of the report, zh or en.
+
+    Returns:
+        The plan's id.
+    """
+    progress = current_progress()
+    if contact_files or order_files:
+        for path in contact_files or []:
+            progress.run(lambda path=path: import_contacts(path, None))  # type: ignore[misc]
+        for path in order_files or []:
+            progress.run(lambda path=path: import_orders(path))  # type: ignore[misc]
+        progress.run(refresh_all_segments)
+    plan_id = build_plan(campaign_file, progress)
+    if approved_by is None:
+        return plan_id
+    progress.run(lambda: approve_plan(plan_id, approved_by))
+    progress.run(lambda: dispatch(plan_id, follow))
+    if follow:
+        follow_plan(plan_id, approved_by, progress)
+    else:
+        progress.run(collect_feedback)
+        progress.run(refresh_kpis)
+    progress.run(lambda: write_report(plan_id, language))
+    return plan_id
+
+
+def follow_plan(
+    plan_id: str, approved_by: str, progress: Progress, before_counting: Callable[[], None] = lambda: None
+) -> None:
+    """Observe the sample, decide, roll the decided arm out, and count when the receipts are complete.
+
+    Args:
+        plan_id: a plan whose sample was sent.
+        approved_by: who approves the roll-out's releases (simulator channels).
+        progress: whom to tell.
+        before_counting: called before each counting; the demo's shop exports its orders there.
+    """
+    due_at = _decision_due(plan_id)
+    if due_at is not None:
+        _wait_until(due_at)
+        _count(progress, before_counting)
+        decided = progress.run(lambda: decide_experiment(plan_id))
+        if decided.details["arm"]:
+            progress.run(lambda: roll_out(plan_id, decided.details["arm"]))
+            progress.run(lambda: approve_plan(plan_id, approved_by))
+            progress.run(lambda: dispatch(plan_id, True))
+    with open_workspace() as workspace:
+        _wait_until(workspace.clock.now() + RECEIPTS_COMPLETE_AFTER)
+    _count(progress, before_counting)
+
+
+def _count(progress: Progress, before_counting: Callable[[], None]) -> None:
+    progress.run(collect_feedback)
+    before_counting()
+    progress.run(refresh_kpis)
+
+
+def _decision_due(plan_id: str) -> datetime | None:
+    with open_workspace() as workspace, workspace.warehouse.read() as connection:
+        return decision_due(connection, plan_id)
+
+
+def _wait_until(moment: datetime) -> None:
+    with open_workspace() as workspace:
+        asyncio.run(workspace.clock.sleep_until(moment))

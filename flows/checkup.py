@@ -1,0 +1,116 @@
+"""What `chuda doctor` looks at: one small check per thing that has to be in place."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from chuda.errors import ChudaError
+from chuda.keys import load_keys
+from chuda.records.licence import licence_problems
+from chuda.settings import Settings, environment, read_settings
+from chuda.stores.ledger import open_clock, open_ledger
+from tasks.planning.briefing import load_all_segments, load_channels
+
+_LEAST_FREE_GB = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: ok, warn or bad, and what to do."""
+
+    state: Literal["ok", "warn", "bad"]
+    what: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything; a check that fails is a finding, never an exception."""
+    settings = read_settings()
+    findings = []
+    for check in (_python, _disk, _keys_and_ledger, _stores, _segments, _channels):
+        findings += _guarded(check, settings)
+    return findings
+
+
+def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
+    try:
+        return list(check(settings))
+    except ChudaError as error:
+        first, _, advice = str(error).partition("; ")
+        return [Finding("bad", first, advice)]
+
+
+def _python(_settings: Settings) -> Iterator[Finding]:
+    yield Finding("ok", f"Python {sys.version.split()[0]}")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    place = settings.home if settings.home.exists() else settings.home.absolute().anchor
+    free = shutil.disk_usage(place).free / 2**30
+    if free < _LEAST_FREE_GB:
+        yield Finding("warn", f"{free:.1f} GB free", f"keep {_LEAST_FREE_GB} GB or more free where CHUDA_HOME is")
+    else:
+        yield Finding("ok", f"{free:.0f} GB free")
+
+
+def _keys_and_ledger(settings: Settings) -> Iterator[Finding]:
+    keys = load_keys(settings.keys_file, environment())
+    yield Finding("ok", f"keys, fingerprint {keys.fingerprint()}", "have a backup elsewhere")
+    ledger = open_ledger(settings.ledger_target, keys)
+    try:
+        clock = open_clock(ledger, settings.now)
+        yield Finding("ok", f"ledger ({'SQLite' if ledger.is_sqlite else 'PostgreSQL'}) knows these keys")
+        if clock.kind == "real":
+            yield Finding("ok", f"real clock, {clock.now():%Y-%m-%d %H:%M}")
+        else:
+            advice = "only simulator channels can be used under it"
+            yield Finding("warn", f"{clock.kind} clock, {clock.now():%Y-%m-%d %H:%M}", advice)
+    finally:
+        ledger.close()
+
+
+def _stores(settings: Settings) -> Iterator[Finding]:
+    for path, advice in (
+        (settings.warehouse_file, "chuda contacts import FILE"),
+        (settings.marts_file, "chuda kpi refresh"),
+    ):
+        if path.exists():
+            yield Finding("ok", f"{path.name}, {path.stat().st_size / 2**20:.1f} MB")
+        else:
+            yield Finding("warn", f"{path.name} is not there yet", advice)
+
+
+def _segments(settings: Settings) -> Iterator[Finding]:
+    yield Finding("ok", f"{len(load_all_segments(settings))} segment definitions")
+
+
+def _channels(settings: Settings) -> Iterator[Finding]:
+    channels = load_channels(settings)
+    if not channels:
+        advice = f"put a channel record into {settings.campaigns / 'channels'}"
+        yield Finding("bad", "no channel is on record", advice)
+    today = _today(settings)
+    for name, record in channels.items():
+        problems = licence_problems(record, today)
+        errors = [p for p in problems if p.severity == "error"]
+        unset = [v for v in record.credentials.values() if not environment().get(v)]
+        if errors:
+            yield Finding("bad", f"channel {name}: {errors[0].message}", errors[0].advice)
+        elif unset:
+            yield Finding("warn", f"channel {name}: {', '.join(unset)} is not set", "export it before sending")
+        else:
+            kind = "simulator" if record.simulator else record.adapter
+            yield Finding("ok", f"channel {name} ({kind})")
+
+
+def _today(settings: Settings) -> date:
+    ledger = open_ledger(settings.ledger_target)
+    try:
+        return open_clock(ledger, settings.now).now().date()
+    finally:
+        ledger.close()

@@ -1,0 +1,233 @@
+"""Commands around a campaign: check, plan, approve, send, watch, report."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.output import StageLines, console, is_json, language, say, show, show_table
+
+CampaignFile = Annotated[Path, typer.Argument(help="campaign file (YAML)")]
+PlanId = Annotated[str, typer.Argument(help="plan id, as `chuda plan` prints it")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (
+        check,
+        plan,
+        approve,
+        send,
+        pause,
+        resume,
+        cancel,
+        status,
+        run,
+        experiment,
+        rollout,
+        report,
+        calendar,
+    ):
+        app.command()(command)
+
+
+def check(text: Annotated[str, typer.Argument(help="a text, a file of texts (one a line), or - for stdin")]) -> None:
+    """Check texts as they would be checked before sending; findings with place, law and advice."""
+    import sys
+
+    from chuda.errors import Refused
+    from chuda.settings import read_settings
+    from tasks.content.checks import check_text
+    from tasks.planning.briefing import checking_context
+
+    path = Path(text)
+    lines = (
+        sys.stdin.read().splitlines() if text == "-"
+        else path.read_text(encoding="utf-8").splitlines() if len(text) < 255 and path.is_file() else [text]
+    )  # fmt: skip
+    context = checking_context(read_settings())
+    blocked = 0
+    for number, line in enumerate((line for line in lines if line.strip()), start=1):
+        for f in check_text(line, context):
+            blocked += f.severity == "block"
+            advice, law = say(f.advice, f.advice_en), say(f.law, f.law_en)
+            message = f.message(language())
+            data = {"line": number, "start": f.start + 1, "end": f.end, "rule": f.rule, "severity": f.severity,
+                    "excerpt": f.excerpt, "message": message, "law": law, "advice": advice}  # fmt: skip
+            show(data, f"{number}:{f.start + 1}: {f.severity} {f.rule}: {message}「{f.excerpt}」({law}) → {advice}")
+    if blocked:
+        raise Refused(say(f"{blocked} 处必须修改", f"{blocked} findings must be mended"))
+    if not is_json():
+        console.print(say("没有必须修改的问题", "nothing must be mended"))
+
+
+def plan(campaign: CampaignFile) -> None:
+    """Who would get what and when, who not and why, what it costs; stores the plan and prints its id."""
+    from chuda.workspace import open_workspace
+    from flows.campaign import listening, plan_campaign
+    from tasks.planning.summary import plan_lines
+
+    with listening(StageLines()):
+        plan_id = plan_campaign(str(campaign))
+    with open_workspace() as workspace, workspace.warehouse.read() as connection:
+        for line in plan_lines(connection, plan_id, language()):
+            show({"line": line}, line)
+    show({"plan_id": plan_id}, plan_id)
+
+
+def approve(plan_id: PlanId) -> None:
+    """Approve all releases of a plan (simulator channels) and seal them, ready to send."""
+    from flows.campaign import listening
+    from tasks.dispatch.stage import approve_plan
+
+    with listening(StageLines()):
+        result = approve_plan.fn(plan_id, getpass.getuser())
+    show(
+        {"plan_id": plan_id, "messages": result.rows_in},
+        say(f"已批准 {result.rows_in:,} 条", f"approved {result.rows_in:,}"),
+    )
+
+
+def send(plan_id: PlanId, wait: Annotated[bool, typer.Option(help="wait for the slot and the window")] = False) -> None:
+    """Send what is approved as far as it may go now; safe to repeat after any crash."""
+    from chuda.workspace import open_workspace
+    from tasks.dispatch.stage import send_plan
+
+    with open_workspace() as workspace:
+        total = _sealed_requests(plan_id)
+        with console.status(say("发送中", "sending")) as line:
+            done = 0
+
+            def progress(requests: int) -> None:
+                nonlocal done
+                done += requests
+                line.update(say(f"发送中：{done}/{total} 个请求", f"sending: {done}/{total} requests"))
+
+            reports = asyncio.run(send_plan(workspace, plan_id, wait, progress))
+        for one in reports:
+            at = one.resume_at.isoformat(timespec="minutes") if one.resume_at else ""
+            data = {"stop": one.stop, "requests": one.requests, "adopted": one.adopted, "resume_at": at}
+            show(data, f"{one.stop}: {one.requests} {say('个请求', 'requests')} {at and say('下次 ', 'next ') + at}")
+    status(plan_id)
+
+
+def _sealed_requests(plan_id: str) -> int:
+    from chuda.stores.ledger.releases import open_batches
+    from chuda.workspace import open_workspace
+
+    with open_workspace() as workspace, workspace.ledger.read() as connection:
+        return open_batches(connection, plan_id)
+
+
+def _control(plan_id: str, state: str, reason: str) -> None:
+    from chuda.clock import to_us
+    from chuda.stores.ledger.releases import Control, set_control
+    from chuda.workspace import open_workspace
+
+    with open_workspace() as workspace, workspace.ledger.write() as connection:
+        set_control(connection, plan_id, Control(state, reason, getpass.getuser()), to_us(workspace.clock.now()))
+    status(plan_id)
+
+
+def pause(plan_id: PlanId, reason: Annotated[str, typer.Option(help="why")] = "") -> None:
+    """Stop a running plan within a second; `resume` goes on."""
+    _control(plan_id, "paused", reason)
+
+
+def resume(plan_id: PlanId) -> None:
+    """Let a paused plan go on; `send` (or the schedule) takes it up."""
+    _control(plan_id, "running", "")
+
+
+def cancel(plan_id: PlanId, reason: Annotated[str, typer.Option(help="why")] = "") -> None:
+    """End a plan for good; what was not started is cancelled."""
+    _control(plan_id, "cancelled", reason)
+
+
+def status(plan_id: PlanId) -> None:
+    """How many messages of a plan are in which state."""
+    from chuda.errors import UsageError
+    from chuda.stores.ledger.releases import find_control, state_counts
+    from chuda.workspace import open_workspace
+
+    with open_workspace() as workspace, workspace.ledger.read() as connection:
+        control = find_control(connection, plan_id)
+        if control is None:
+            raise UsageError(f"plan {plan_id} has not been released; `chuda calendar` lists plans")
+        counts = state_counts(connection, plan_id)
+    rows = [*counts.items(), (say("合计", "total"), sum(counts.values()))]
+    show_table(f"{plan_id}: {control.state} {control.reason}", (say("状态", "state"), say("条数", "messages")), rows)
+
+
+def run(
+    campaign: CampaignFile,
+    contacts: Annotated[list[Path] | None, typer.Option(help="contact files to take in first")] = None,
+    orders: Annotated[list[Path] | None, typer.Option(help="order files to take in first")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="approve; enough for simulator channels only")] = False,
+    follow: Annotated[bool, typer.Option(help="wait out windows, decide, roll out")] = False,
+) -> None:
+    """Plan, approve, send and count one campaign; repeating it after a crash goes on where it stopped."""
+    from flows.campaign import listening, run_campaign
+
+    with listening(StageLines()):
+        plan_id = run_campaign(
+            str(campaign), [str(path) for path in contacts or []], [str(path) for path in orders or []],
+            getpass.getuser() if yes else None, follow, language(),
+        )  # fmt: skip
+    hint = "" if yes else say(f"  下一步：chuda approve {plan_id}", f"  next: chuda approve {plan_id}")
+    show({"plan_id": plan_id}, f"{plan_id}{hint}")
+
+
+def experiment(plan_id: PlanId) -> None:
+    """The verdict of a plan's experiment; decides it if its window has passed, once."""
+    from tasks.experiments.stage import decide_experiment
+
+    result = decide_experiment.fn(plan_id)
+    show(dict(result.details), f"{result.details['verdict']}: {say(result.details['zh'], result.details['en'])}")
+
+
+def rollout(plan_id: PlanId) -> None:
+    """Plan the roll-out of the decided variant to the rest; it is then approved and sent like every release."""
+    from chuda.errors import Refused
+    from tasks.experiments.stage import decide_experiment, roll_out
+
+    arm = decide_experiment.fn(plan_id).details["arm"]
+    if not arm:
+        raise Refused(say("判定结果是不推广", "the decision is not to roll out"))
+    result = roll_out.fn(plan_id, arm)
+    show({"arm": arm, "messages": result.rows_out}, f"{arm}: {result.rows_out:,} {say('条', 'messages')}")
+
+
+def report(plan_id: PlanId) -> None:
+    """Write the HTML report of a plan's campaign and print its path."""
+    from tasks.reports.stage import write_report
+
+    result = write_report.fn(plan_id, language())
+    show(dict(result.details), result.details["path"])
+
+
+def calendar() -> None:
+    """Plans day by day: what is planned, running and done."""
+    from chuda.stores.ledger.releases import find_control, state_counts
+    from chuda.workspace import open_workspace
+
+    with open_workspace() as workspace:
+        with workspace.warehouse.read() as connection:
+            plans: list[tuple[str, str, datetime, int, str]] = connection.execute(
+                "SELECT plan_id, campaign_id, opens_at, planned, channel FROM plan_made ORDER BY opens_at, plan_id"
+            ).fetchall()
+        rows = []
+        with workspace.ledger.read() as ledger:
+            for plan_id, campaign_id, opens_at, planned, channel in plans:
+                control = find_control(ledger, plan_id)
+                counts = state_counts(ledger, plan_id)
+                sent = sum(counts.get(s, 0) for s in ("accepted", "delivered", "failed"))
+                state = control.state if control else say("未批准", "not approved")
+                rows.append((f"{opens_at:%Y-%m-%d %H:%M}", campaign_id, plan_id, channel, planned, sent, state))
+    columns = say("时间,活动,计划,渠道,计划条数,已发,状态", "opens,campaign,plan,channel,planned,sent,state").split(",")
+    show_table(say("日历", "calendar"), columns, rows)

@@ -1,0 +1,91 @@
+"""Commands after sending: feedback, KPIs, the night, the simulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.output import StageLines, say, show
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(nightly)
+    app.command("dispatch-due")(dispatch_due)
+    app.command()(simulator)
+    group = typer.Typer(help="回执、回复、点击 / receipts, replies, clicks", no_args_is_help=True)
+    group.callback()(_feedback)
+    group.command("pull")(pull)
+    app.add_typer(group, name="feedback")
+    group = typer.Typer(help="指标 / KPIs", no_args_is_help=True)
+    group.callback()(_kpi)
+    group.command("refresh")(refresh)
+    app.add_typer(group, name="kpi")
+
+
+def _feedback() -> None:
+    """Receipts, replies, clicks."""
+
+
+def _kpi() -> None:
+    """The marts."""
+
+
+def pull() -> None:
+    """Take in what all channels have to report; opt-outs are in force at once."""
+    from time import perf_counter
+
+    from tasks.feedback.stage import collect_feedback
+
+    started = perf_counter()
+    result = collect_feedback.fn()
+    StageLines()(result, perf_counter() - started)
+    text = ", ".join(f"{name} {count}" for name, count in result.details.items())
+    show(dict(result.details), text)
+
+
+def refresh() -> None:
+    """Build the marts anew and publish them; analysts keep what they have open."""
+    from time import perf_counter
+
+    from tasks.kpi.stage import refresh_kpis
+
+    started = perf_counter()
+    result = refresh_kpis.fn()
+    StageLines()(result, perf_counter() - started)
+
+
+def nightly() -> None:
+    """What the schedule runs at 02:00: changed files in, segments, feedback, KPIs, due campaigns planned."""
+    from flows.campaign import listening
+    from flows.nightly import nightly as run_nightly
+
+    with listening(StageLines()):
+        plans = run_nightly()
+    show({"plans": plans}, say(f"已生成计划：{', '.join(plans) or '无'}", f"plans made: {', '.join(plans) or 'none'}"))
+
+
+def dispatch_due() -> None:
+    """Send what was approved and is due now; what the schedule runs in the slots."""
+    from flows.campaign import listening
+    from flows.nightly import dispatch_due as run_dispatch
+
+    with listening(StageLines()):
+        plans = run_dispatch()
+    show({"plans": plans}, say(f"处理了 {len(plans)} 个计划", f"worked on {len(plans)} plans"))
+
+
+def simulator(
+    home: Annotated[Path, typer.Option(help="where its record lives")],
+    port: Annotated[int, typer.Option()] = 8025,
+    seed: Annotated[int, typer.Option()] = 1,
+    token: Annotated[str, typer.Option(help="bearer token clients must send")] = "simulator",
+    profile: Annotated[Path | None, typer.Option(help="YAML: rules, world, faults")] = None,
+) -> None:
+    """Run the provider simulator alone, on loopback; it prints its port and ends on Ctrl-C."""
+    from chuda.providers.simulator.__main__ import main as run_simulator
+
+    arguments = ["--home", str(home), "--port", str(port), "--seed", str(seed), "--token", token]
+    raise typer.Exit(run_simulator(arguments + (["--profile", str(profile)] if profile else [])))

@@ -1,0 +1,88 @@
+"""The door of the dispatch room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from prefect import task
+
+from chuda.errors import Refused
+from chuda.results import StageResult
+from chuda.settings import environment
+from chuda.stores.ledger.releases import Release, state_counts
+from chuda.workspace import Workspace, open_workspace
+from expectations.suites.dispatch_results import DISPATCH_RESULTS
+from tasks.dispatch.releasing import approve_for_simulator, planned_releases, seal_plan, sealed_releases
+from tasks.dispatch.sender import SendReport
+from tasks.dispatch.worker import send_release
+from tasks.feedback.mirror import mirror_ledger
+from tasks.stage import open_stage
+
+_REFUSALS = {
+    "not_approved": "has not been approved; `chuda approve {plan}`",
+    "approval_expired": "was approved too long ago; approve it again: `chuda approve {plan}`",
+    "not_released": "has not been released; `chuda approve {plan}`",
+}
+
+
+@task(name="approve and seal", persist_result=False)
+def approve_plan(plan_id: str, approved_by: str) -> StageResult:
+    """Approve all releases of a plan on a simulator channel and seal them."""
+    with open_workspace() as workspace:
+        releases = planned_releases(workspace, plan_id)
+        approve_for_simulator(workspace, releases, approved_by)
+        sealed = seal_plan(workspace, releases)
+        messages = sum(planned.release.size for planned in releases)
+        return StageResult("approval", "release", messages, messages, details={"sealed": str(sealed)})
+
+
+@task(name="dispatch", persist_result=False)
+def dispatch(plan_id: str, wait: bool = True) -> StageResult:
+    """Send every sealed release of a plan as far as it may go now; with `wait`, until nothing more may leave at all."""
+    with open_workspace() as workspace:
+        reports = asyncio.run(send_plan(workspace, plan_id, wait))
+        with workspace.ledger.read() as connection:
+            counts = state_counts(connection, plan_id)
+    with open_stage() as stage:
+        mirror_ledger(stage.connection, stage.workspace.ledger)
+        planned = sum(counts.values())
+        stage.gate.require(DISPATCH_RESULTS, plan_id, {"plan": plan_id})
+        details = {"stop": ", ".join(sorted({report.stop for report in reports}))}
+        return StageResult(
+            "dispatch", "batch_state", planned, counts.get("accepted", 0), counts, stage.gate.verdict, details
+        )
+
+
+async def send_plan(
+    workspace: Workspace, plan_id: str, wait: bool, on_progress: Callable[[int], None] | None = None
+) -> list[SendReport]:
+    """Send the releases of a plan one after another, each waiting for its window if `wait`.
+
+    Raises:
+        Refused: nothing was released, or an approval is missing.
+        ProviderTrouble: the provider cannot be used now.
+    """
+    releases = sealed_releases(workspace, plan_id)
+    if not releases:
+        raise Refused(f"plan {plan_id} {_REFUSALS['not_released'].format(plan=plan_id)}")
+    return [await _send_one(workspace, release, wait, on_progress) for release in releases]
+
+
+async def _send_one(
+    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None
+) -> SendReport:
+    while True:
+        report = await send_release(
+            workspace.ledger, workspace.keys, workspace.clock, release, environment(), on_progress
+        )
+        if report.stop in _REFUSALS:
+            raise Refused(f"release {release.release_id} {_REFUSALS[report.stop].format(plan=release.plan_id)}")
+        if report.stop != "window_closed" or not wait:
+            return report
+        await workspace.clock.sleep_until(_resume_time(report, workspace.clock.now()))
+
+
+def _resume_time(report: SendReport, now: datetime) -> datetime:
+    return report.resume_at or now
