@@ -1,0 +1,125 @@
+"""Cleaned batches, with tokens for phones, merged into the tables of the warehouse; the rules are in the `.sql` files.
+
+The connection is the caller's, and so is the transaction. An insert that turns out empty is never run: DuckDB 1.5.5
+silently drops a large `insert ... select` that follows an empty one into the same table in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Literal, Protocol
+
+import polars as pl
+
+from chuda.errors import ChudaError
+
+IncomingTable = Literal["contact_incoming", "alternate_incoming", "order_incoming", "event_incoming"]
+RecordTable = Literal["orders", "events"]
+
+
+class Connection(Protocol):
+    """What is needed of a DuckDB connection."""
+
+    def execute(self, query: Any, parameters: Any = None) -> Any:
+        """Run a statement, perhaps with named parameters."""
+
+    def extract_statements(self, query: str) -> list[Any]:
+        """Take a script apart into statements."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCounts:
+    """People (or orders, events): new, changed, as they were; `unresolved` rows belong to nobody known."""
+
+    new: int
+    changed: int
+    unchanged: int
+    unresolved: int = 0
+
+
+def create_contact_tables(connection: Connection) -> None:
+    """Create contact_clean, contact_alternate, order_clean, event_clean where missing, each column with its comment."""
+    _run(connection, "create_contact_tables")
+
+
+def create_incoming_tables(connection: Connection) -> None:
+    """Create empty temporary tables contact_incoming, alternate_incoming, order_incoming, event_incoming."""
+    _run(connection, "create_incoming_tables")
+
+
+def append_incoming(connection: Connection, table: IncomingTable, rows: pl.DataFrame) -> None:
+    """Append rows to an incoming table by column name; any number of batches, empty ones too.
+
+    Raises:
+        ChudaError: not all rows arrived.
+    """
+    if rows.height:
+        before = _count(connection, table)
+        connection.execute(f"insert into {table} by name select * from rows")
+        _check(connection, table, before + rows.height)
+
+
+def merge_contacts(connection: Connection, now: datetime) -> MergeCounts:
+    """Merge contact_incoming and alternate_incoming; `now` (aware) is the `updated_at` of those who change.
+
+    Merging the same again changes nothing. Raises `ChudaError` if the tables do not hold what was merged.
+    """
+    before = _count(connection, "contact_clean")
+    _run(connection, "merge_contacts")
+    people, changed = _count(connection, "contact_merged"), _count(connection, "contact_change")
+    known = _count(connection, "contact_merged semi join contact_clean using (token)")
+    if people > known or changed:
+        _run(connection, "publish_contacts", {"now": now})
+    _check(connection, "contact_clean", before + people - known)
+    _merge_alternates(connection)
+    return MergeCounts(new=people - known, changed=changed, unchanged=known - changed)
+
+
+def merge_records(connection: Connection, table: RecordTable) -> MergeCounts:
+    """Merge order_incoming or event_incoming; merging the same again changes nothing.
+
+    Rows of nobody known are afterwards in the temporary table order_unresolved or event_unresolved (id, source_row,
+    source_id): rejected for `unknown_person`. Raises `ChudaError` if the table does not hold what was merged.
+    """
+    stem = table.removesuffix("s")
+    before = _count(connection, f"{stem}_clean")
+    _run(connection, f"merge_{table}")
+    ids = _count(connection, f"(select distinct {stem}_id from {stem}_resolved where token is not null)")
+    touched, unresolved = _count(connection, f"{stem}_change"), _count(connection, f"{stem}_unresolved")
+    changed = _count(connection, f"{stem}_change semi join {stem}_clean using ({stem}_id)")
+    if touched:
+        _run(connection, f"publish_{table}")
+    _check(connection, f"{stem}_clean", before + touched - changed)
+    return MergeCounts(touched - changed, changed, ids - touched, unresolved)
+
+
+def _merge_alternates(connection: Connection) -> None:
+    before = _count(connection, "contact_alternate")
+    _run(connection, "merge_alternates")
+    new = _count(connection, "alternate_change")
+    if new:
+        _run(connection, "publish_alternates")
+    _check(connection, "contact_alternate", before + new)
+
+
+def _run(connection: Connection, script: str, parameters: Mapping[str, Any] | None = None) -> None:
+    text = files("tasks.contacts").joinpath(f"{script}.sql").read_text("utf-8")
+    for statement in connection.extract_statements(text):
+        if statement.named_parameters:
+            connection.execute(statement, parameters)
+        else:
+            connection.execute(statement)
+
+
+def _count(connection: Connection, relation: str) -> int:
+    (rows,) = connection.execute(f"select count(*) from {relation}").fetchone()
+    return int(rows)
+
+
+def _check(connection: Connection, table: str, expected: int) -> None:
+    found = _count(connection, table)
+    if found != expected:
+        raise ChudaError(f"{table} holds {found} rows where {expected} were written; the import is undone")

@@ -1,0 +1,185 @@
+"""A contact file of any kind, read as strings: CSV and TSV in several encodings, Excel, Parquet.
+
+What kind a file is, its bytes say, not its name. Nothing here knows what columns mean, and nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import fastexcel
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from chuda.clock import BUSINESS_ZONE
+from chuda.errors import UsageError
+from tasks.contacts.columns import HeaderNames
+from tasks.contacts.delimited import Dialect, parse_block
+from tasks.contacts.encodings import SAMPLE_BYTES, Encoding, detect_encoding, iterate_blocks
+from tasks.contacts.layout import Layout, find_layout, find_text_layout
+
+BLOCK_BYTES = 32 << 20
+_BATCH_ROWS = 300_000
+_LAYOUT_ROWS = 200
+_SNIFFED_CHARACTERS = 1 << 16
+_SPREADSHEET = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_UNSUITABLE = {
+    b"\x1f\x8b": "is compressed; unpack it first",
+    b"Rar!": "is an archive; unpack it first",
+    b"7z\xbc\xaf": "is an archive; unpack it first",
+    b"%PDF": "is a PDF; export the list as .csv or .xlsx",
+}
+_WEB_PAGE = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta")
+
+FileKind = Literal["text", "excel", "parquet"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """A part of a file: `rows` (source_row UInt32, then one String column per column) and `ragged` (source_row, text).
+
+    source_row counts the lines (text) or rows (Excel, Parquet) of the file from 1, the header included.
+    """
+
+    rows: pl.DataFrame
+    ragged: pl.DataFrame = field(default_factory=lambda: no_ragged_rows())
+
+
+@dataclass(frozen=True, slots=True)
+class RawRows:
+    """An opened file: what it is, its columns, and its rows batch by batch, each time from the beginning."""
+
+    path: Path
+    kind: FileKind
+    layout: Layout
+    encoding: Encoding | None
+    iterate: Callable[[], Iterator[RawBatch]]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the file; those without a header are called `column_1` and so on."""
+        return self.layout.columns
+
+
+def no_ragged_rows() -> pl.DataFrame:
+    """The frame of ragged rows when there are none: source_row, text."""
+    return pl.DataFrame(schema={"source_row": pl.UInt32, "text": pl.String})
+
+
+def open_rows(path: Path, names: HeaderNames, *, sheet: str | None = None, block_bytes: int = BLOCK_BYTES) -> RawRows:
+    """Find out what a file is and how it is laid out; its rows are read when they are iterated.
+
+    `sheet` names the sheet of a workbook (default: the first visible one with rows); `block_bytes` bounds how much text
+    is in memory at a time.
+
+    Raises:
+        UsageError: the file does not exist, is empty, or is no table; the message names the file and says what to do.
+    """
+    try:
+        with path.open("rb") as file:
+            sample = file.read(SAMPLE_BYTES)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    if not sample.strip():
+        raise UsageError(f"{path}: the file is empty")
+    if sample.startswith(b"PAR1"):
+        return _open_parquet(path)
+    if sample.startswith(_SPREADSHEET):
+        return _open_excel(path, names, sheet)
+    _refuse_unsuitable(path, sample)
+    return _open_text(path, sample, names, block_bytes)
+
+
+def _refuse_unsuitable(path: Path, sample: bytes) -> None:
+    for mark, advice in _UNSUITABLE.items():
+        if sample.startswith(mark):
+            raise UsageError(f"{path}: the file {advice}")
+    if sample.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \r\n\t").lower().startswith(_WEB_PAGE):
+        raise UsageError(f"{path}: this is a web page, whatever its name says; open it in Excel and save it as .xlsx")
+
+
+def _open_text(path: Path, sample: bytes, names: HeaderNames, block_bytes: int) -> RawRows:
+    encoding = detect_encoding(sample, str(path))
+    beginning = next(iterate_blocks(path, encoding, SAMPLE_BYTES), b"").decode("utf-8", "replace")
+    if not beginning.strip():
+        raise UsageError(f"{path}: the file is empty")
+    layout = find_text_layout(beginning[:_SNIFFED_CHARACTERS], names)
+    dialect = Dialect(layout.delimiter, len(layout.columns))
+
+    def iterate() -> Iterator[RawBatch]:
+        line = 1
+        for block in iterate_blocks(path, encoding, block_bytes):
+            records = parse_block(block, line, dialect)
+            line += block.count(b"\n")
+            is_data = pl.col("source_row") > layout.header_row
+            rows = records.rows.rename(dict(zip(dialect.cells, layout.columns, strict=True)))
+            yield RawBatch(rows.filter(is_data), records.ragged.filter(is_data))
+
+    return RawRows(path, "text", layout, encoding, iterate)
+
+
+def _open_excel(path: Path, names: HeaderNames, sheet: str | None) -> RawRows:
+    try:
+        cells = _load_sheet(fastexcel.read_excel(path), path, sheet)
+    except fastexcel.FastExcelError:
+        raise UsageError(
+            f"{path}: cannot be opened as a workbook; it may be damaged, locked with a password, or a zip archive. "
+            "Open it in Excel or WPS and save it as .xlsx"
+        ) from None
+    layout = find_layout([tuple(row) for row in cells.head(_LAYOUT_ROWS).iter_rows()], names)
+    rows = (
+        cells.rename(dict(zip(cells.columns, layout.columns, strict=True)))
+        .with_row_index("source_row", 1)
+        .cast({"source_row": pl.UInt32})
+        .slice(layout.header_row)
+        .filter(pl.any_horizontal(pl.col(layout.columns).str.strip_chars().fill_null("") != ""))
+    )
+    return RawRows(path, "excel", layout, None, lambda: (RawBatch(part) for part in rows.iter_slices(_BATCH_ROWS)))
+
+
+def _load_sheet(workbook: fastexcel.ExcelReader, path: Path, sheet: str | None) -> pl.DataFrame:
+    """All cells of a sheet as strings, without its first rows left out: row 1 is row 1."""
+    if sheet is not None and sheet not in workbook.sheet_names:
+        raise UsageError(f"{path}: there is no sheet “{sheet}”; the sheets are: {', '.join(workbook.sheet_names)}")
+    for name in [sheet] if sheet is not None else workbook.sheet_names:
+        loaded = workbook.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+        if sheet is not None or (loaded.visible == "visible" and loaded.height):
+            return loaded.to_polars()
+    raise UsageError(f"{path}: no visible sheet of the workbook has rows")
+
+
+def _open_parquet(path: Path) -> RawRows:
+    try:
+        frame = pl.scan_parquet(path, glob=False)
+        schema = frame.collect_schema()
+    except (PolarsError, PanicException, OSError):
+        raise UsageError(f"{path}: the Parquet file cannot be read; it may be damaged. Write it again") from None
+    columns = {name: _as_text(name, dtype) for name, dtype in schema.items() if name != "source_row"}
+    texts = [expression for expression in columns.values() if expression is not None]
+    layout = Layout(tuple(name for name, expression in columns.items() if expression is not None), 0)
+
+    def iterate() -> Iterator[RawBatch]:
+        start = 0
+        while True:
+            part = frame.slice(start, _BATCH_ROWS).select(texts).collect()
+            if part.is_empty():
+                return
+            yield RawBatch(part.with_row_index("source_row", start + 1).cast({"source_row": pl.UInt32}))
+            start += part.height
+
+    return RawRows(path, "parquet", layout, None, iterate)
+
+
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr | None:
+    """A column as text: lists joined by commas, times in Asia/Shanghai; None for what cannot be one cell."""
+    column = pl.col(name)
+    if isinstance(dtype, pl.List):
+        return None if dtype.inner.is_nested() else column.cast(pl.List(pl.String)).list.join(",", ignore_nulls=True)
+    if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+        return None
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
+        return column.dt.convert_time_zone(str(BUSINESS_ZONE)).dt.replace_time_zone(None).cast(pl.String)
+    return column.cast(pl.String)

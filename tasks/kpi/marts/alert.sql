@@ -1,0 +1,43 @@
+-- one row per alert: what, against which line, with what to do; the same fact always has the same id
+with complained as (
+    select
+        'complaint' as kind,
+        case when is_overdue then 'stop' else 'warn' end as severity,
+        campaign_id,
+        complaint_id as subject,
+        null::varchar as kpi,
+        null::double as value,
+        null::double as line,
+        null::double as value_low,
+        null::double as value_high,
+        null::bigint as events,
+        null::bigint as base,
+        null::double as p_value,
+        complained_at as since_at,
+        case when is_overdue
+            then '投诉已超过24小时仍未完成退订：立即停发，登记原因与处理措施'
+            else '24小时内完成退订，登记投诉原因与处理措施，由专人关闭'
+        end as advice_zh,
+        case when is_overdue
+            then 'The 24 hours are over and the person is not suppressed: stop at once, record cause and action.'
+            else 'Complete the opt-out within 24 hours, record cause and action, have a person close it.'
+        end as advice_en
+    from complaint
+),
+
+gathered as (
+    select * from complained
+    union all
+    select * from line_crossing
+),
+
+final as (
+    select
+        -- the severity is part of the fact: that a complaint became overdue is news of its own
+        left(sha256(concat_ws('|', kind, severity, coalesce(campaign_id, ''), subject)), 16) as alert_id,
+        gathered.*
+    from gathered
+)
+
+select * from final
+order by since_at, alert_id

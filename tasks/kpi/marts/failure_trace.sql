@@ -1,0 +1,65 @@
+-- one row per week of sending, channel, carrier, province and cause of failure: the failure trace
+with cell as (
+    select
+        business_week(sent_at) as week_start,
+        channel,
+        coalesce(carrier, 'unknown') as carrier,
+        coalesce(province, 'unknown') as province,
+        *
+    from message_fact
+    where is_submitted and sent_at is not null
+),
+
+volume as (
+    select week_start, channel, carrier, province, count(*) as submitted
+    from cell
+    group by week_start, channel, carrier, province
+),
+
+failed as (
+    select
+        week_start, channel, carrier, province, cause,
+        count(*) as failed,
+        count(distinct token) as people,
+        count(distinct template) as templates
+    from cell
+    where state in ('failed', 'rejected')
+    group by week_start, channel, carrier, province, cause
+),
+
+coded as (
+    select week_start, channel, carrier, province, cause, code, count(*) as messages
+    from cell
+    where state in ('failed', 'rejected')
+    group by week_start, channel, carrier, province, cause, code
+),
+
+frequent as (
+    -- at equal counts the last code by name: the same input gives the same row
+    select week_start, channel, carrier, province, cause, arg_max(code, row(messages, code)) as most_frequent_code
+    from coded
+    group by week_start, channel, carrier, province, cause
+),
+
+final as (
+    select
+        failed.week_start,
+        failed.channel,
+        failed.carrier,
+        failed.province,
+        failed.cause,
+        failed.failed,
+        failed.people,
+        failed.templates,
+        frequent.most_frequent_code,
+        volume.submitted,
+        rate(failed.failed, volume.submitted) as failure_rate,
+        wilson_low(failed.failed, volume.submitted) as failure_rate_low,
+        wilson_high(failed.failed, volume.submitted) as failure_rate_high
+    from failed
+    inner join frequent using (week_start, channel, carrier, province, cause)
+    inner join volume using (week_start, channel, carrier, province)
+)
+
+select * from final
+order by week_start, channel, failed desc, carrier, province, cause

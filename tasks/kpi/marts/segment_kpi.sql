@@ -1,0 +1,24 @@
+-- one row per campaign and segment
+with measured as (
+    select
+        campaign_id, segment,
+        min(first_sent_at) as first_sent_at,
+        max(last_sent_at) as last_sent_at,
+        sum(columns(* exclude (
+            campaign_id, plan_id, variant, segment, sent_hour, first_sent_at, last_sent_at
+        )))
+    from message_tally
+    group by campaign_id, segment
+),
+
+summed as (
+    select *, null::bigint as excluded, null::decimal(18, 2) as incremental_revenue_cny
+    from measured
+),
+
+final as (
+    select * from kpi_columns('summed')
+)
+
+select * from final
+order by campaign_id, segment

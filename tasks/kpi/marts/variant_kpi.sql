@@ -1,0 +1,40 @@
+-- one row per campaign and variant of its experiment
+with measured as (
+    select
+        campaign_id,
+        variant,
+        min(first_sent_at) as first_sent_at,
+        max(last_sent_at) as last_sent_at,
+        sum(columns(* exclude (
+            campaign_id, plan_id, variant, segment, sent_hour, first_sent_at, last_sent_at
+        )))
+    from message_tally
+    where variant is not null
+    group by campaign_id, variant
+),
+
+incremental as (
+    select campaign_id, variant, sum(surplus) as incremental_revenue_cny
+    from (
+        select
+            campaign_id, variant,
+            sum(window_revenue_cny) - sum(planned) * any_value(revenue_per_person_cny) as surplus
+        from message_tally
+        inner join holdout_mean using (plan_id)
+        group by campaign_id, variant, plan_id
+    )
+    group by campaign_id, variant
+),
+
+summed as (
+    select measured.*, null::bigint as excluded, incremental.incremental_revenue_cny
+    from measured
+    left join incremental using (campaign_id, variant)
+),
+
+final as (
+    select * from kpi_columns('summed')
+)
+
+select * from final
+order by campaign_id, variant

@@ -1,0 +1,53 @@
+"""What the report shows: each figure is the answer of one query of `queries/`, kept with the SQL that reproduces it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from chuda.errors import UsageError
+from chuda.stores.marts import Connection
+from tasks.kpi.refresh import read_rows
+
+QUERIES = Path(__file__).parent / "queries"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The rows of a query, and the query with its parameter written out."""
+
+    name: str
+    sql: str
+    rows: Sequence[Row]
+
+    @property
+    def first(self) -> Row:
+        """The row of a query that has exactly one."""
+        return self.rows[0]
+
+
+def read_figure(marts: Connection, name: str, campaign_id: str) -> Figure:
+    """Ask one query of `queries/` about a campaign."""
+    sql = (QUERIES / f"{name}.sql").read_text("utf-8")
+    parameters = {"campaign_id": campaign_id} if "$campaign_id" in sql else {}
+    quoted = "'" + campaign_id.replace("'", "''") + "'"
+    return Figure(name, sql.replace("$campaign_id", quoted).strip(), read_rows(marts, sql, parameters))
+
+
+def read_headline(marts: Connection, campaign_id: str) -> Figure:
+    """The campaign's row of campaign_kpi.
+
+    Raises:
+        UsageError: there is no such campaign in the marts; with the nearest names.
+    """
+    headline = read_figure(marts, "headline", campaign_id)
+    if not headline.rows:
+        known = [row["campaign_id"] for row in read_rows(marts, "select campaign_id from campaign_kpi order by all")]
+        near = get_close_matches(campaign_id, known, 3, 0.4) or known[:3]
+        hint = f"; there are: {', '.join(near)}" if near else ""
+        raise UsageError(f"the marts hold no campaign {campaign_id!r}{hint}. After sending: `chuda kpi refresh`")
+    return headline

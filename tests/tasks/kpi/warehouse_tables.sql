@@ -1,0 +1,44 @@
+-- The warehouse tables that the marts read, in exactly the shape agreed with their owner.
+create table plan_made (
+    plan_id varchar, plan_hash varchar, campaign_id varchar, campaign_name varchar, occurrence varchar,
+    message_type varchar, trade varchar, channel varchar, click_tracking varchar, billing varchar,
+    price_cny decimal(8, 4), experiment_variable varchar, primary_metric varchar, attribution_days int,
+    audience_size int, planned int, excluded int, parts bigint, opens_at timestamptz, closes_at timestamptz,
+    created_at timestamptz
+);
+create table plan_message (
+    plan_id varchar, token varchar, wave varchar, variant varchar, segment varchar, province varchar, city varchar,
+    carrier varchar, number_type varchar, template varchar, text varchar, units int, parts int, send_at timestamptz,
+    batch_id varchar, position int
+);
+create table plan_exclusion (plan_id varchar, token varchar, reason varchar);
+create table batch_state (
+    batch_id varchar, plan_id varchar, release_id varchar, channel varchar, state varchar, size int,
+    sent_at timestamptz, accepted_at timestamptz, attempts int
+);
+create table message_exception (batch_id varchar, position int, state varchar, code varchar, "at" timestamptz);
+create table receipt_received (
+    receipt_id varchar, channel varchar, batch_id varchar, position int, token varchar, status varchar, code varchar,
+    parts int, reported_at timestamptz, received_at timestamptz
+);
+create table reply_received (
+    reply_id varchar, channel varchar, token varchar, text varchar, kind varchar, replied_at timestamptz
+);
+create table click_received (
+    click_id varchar, channel varchar, batch_id varchar, position int, token varchar, link varchar,
+    clicked_at timestamptz
+);
+create table order_clean (
+    order_id varchar, token varchar, paid_at timestamptz, amount decimal(12, 2), discount decimal(12, 2),
+    product varchar, campaign varchar, import_id varchar
+);
+create table segment_member (segment varchar, token varchar, from_at timestamptz, to_at timestamptz);
+create table contact_clean (token varchar, province varchar, carrier varchar, number_type varchar);
+create table event_clean (
+    event_id varchar, token varchar, kind varchar, "at" timestamptz, detail varchar, import_id varchar
+);
+create table suppression_recorded (token varchar, scope varchar, reason varchar, source varchar, "at" timestamptz);
+create table experiment_decision (
+    plan_id varchar, variant varchar, verdict varchar, chosen varchar, sentence_zh varchar, sentence_en varchar,
+    record varchar
+);
