@@ -54,14 +54,15 @@ def put_release(
     ledger: Ledger, keys: Keys, now: datetime, *, people: Sequence[str], batch_size: int = 10, plan_id: str = "p1",
     occurrence: str = "2026-11-20", lost: Mapping[str, str] | None = None, is_approved: bool = True,
     message_type: str = "marketing", not_before: datetime | None = None, hours: float = 10,
-    window: tuple[int, int] = (480, 1260), number: int = 1, channel_record: str = "{}", text: str = "【橙柚生活】您好，周末到店立减20元 拒收请回复R",
+    window: tuple[int, int] = (480, 1260), number: int = 1, channel_record: str = "{}",
+    text: str = "【橙柚生活】您好，周末到店立减20元 拒收请回复R",
 ) -> Release:  # fmt: skip
     """Seal (and approve) a release of one message per phone."""
     start = not_before or now
     release = Release(
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=f"hash-{plan_id}", campaign_id="autumn",
-        occurrence=occurrence, message_type=message_type, channel="demo", channel_record=channel_record, size=len(people),
-        parts=len(people), not_before_us=to_us(start), not_after_us=to_us(start + timedelta(hours=hours)),
+        occurrence=occurrence, message_type=message_type, channel="demo", channel_record=channel_record,
+        size=len(people), parts=len(people), not_before_us=to_us(start), not_after_us=to_us(start + timedelta(hours=hours)),
         window_start_minute=window[0], window_end_minute=window[1], sealed_us=to_us(now),
     )  # fmt: skip
     batches = []
@@ -82,10 +83,11 @@ def put_release(
 
 @contextmanager
 def start_simulator(
-    home: Path, *, profile: Path | None = None, seed: int = 7, ledger: Path | None = None
+    home: Path, *, profile: Path | None = None, seed: int = 7, ledger: Path | None = None, port: int = 0
 ) -> Iterator[int]:
     """Run the provider simulator as a process of its own; yields its port."""
     command = [sys.executable, "-m", "chuda.providers.simulator", "--home", str(home), "--seed", str(seed)]
+    command += ["--port", str(port)]
     command += ["--profile", str(profile)] if profile else []
     command += ["--ledger", str(ledger)] if ledger else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

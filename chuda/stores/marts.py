@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -67,6 +68,13 @@ def open_marts(path: Path) -> Connection:
         ) from error
     connection.execute("SET TimeZone = 'Asia/Shanghai'")
     return connection
+
+
+def read_rows(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The rows of a small result as dictionaries by column name."""
+    cursor = connection.execute(sql, dict(parameters or {}))
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _has_open_transaction(connection: Connection) -> bool:

@@ -18,7 +18,7 @@ Source = RawRows | pl.DataFrame
 """A file as opened by `open_rows`, or a frame of strings with `source_row` (UInt32) and the columns of a file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FieldColumn:
     """One field of a batch: `frame` has value, problem and perhaps more columns; one row per row of the batch."""
 
@@ -31,7 +31,7 @@ class FieldColumn:
         return self.frame["value"].alias(self.meaning)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Batch:
     """A batch by meaning: `cells` has source_row and one String column per known meaning; `raw` is as it was read."""
 

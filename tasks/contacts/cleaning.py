@@ -23,7 +23,7 @@ from tasks.contacts.rejects import count_reasons, reject_cells, reject_ragged
 _EVIDENCE = ("consent_source", "consent_at", "consent_purpose")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CleanedContacts:
     """What became of a file or a batch.
 

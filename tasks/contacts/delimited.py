@@ -29,7 +29,7 @@ class Dialect:
         return [f"cell_{place}" for place in range(self.width)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Records:
     """Parsed rows: `rows` has source_row (line of the file, from 1) and a String per cell; `ragged` has the text."""
 
@@ -123,16 +123,29 @@ def _join_open_cells(lines: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
     opens = ~pl.col("is_record") & text.str.contains(rf'^(?:{cell}{sep})*"(?:[^"]|"")*$')
     closes = ~pl.col("is_record") & text.str.contains(rf'^(?:[^"]|"")*"(?:{sep}{cell})*$')
     events = marks.with_columns(opens=opens, closes=closes).filter(pl.col("opens") | pl.col("closes"))
-    follows_open = (pl.col("opens") & ~pl.col("closes")).shift(1).fill_null(False)
-    starts = events.with_columns(
-        # A line that is nothing but a mark could do either; behind an opening line it closes.
-        ends_cell=pl.col("closes") & (follows_open | ~pl.col("opens")),
-    ).with_columns(
-        last=pl.col("source_row").shift(-1),
-        is_pair=pl.col("opens") & ~pl.col("ends_cell") & pl.col("ends_cell").shift(-1).fill_null(False),
+    starts = _settle_either(events).with_columns(
+        last=pl.col("source_row").shift(-1), is_pair=~pl.col("ends_cell") & pl.col("ends_cell").shift(-1)
     )
-    spans = starts.filter("is_pair").select(first="source_row", last="last").collect()
-    return _join_spans(lines, spans, dialect)
+    return _join_spans(lines, starts.filter("is_pair").select(first="source_row", last="last").collect(), dialect)
+
+
+def _settle_either(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Add `ends_cell`. A line that ends in its only mark could open or close a cell: such lines take turns.
+
+    In a row of them the first closes where the line before it opens a cell, and else opens one.
+    """
+    either = pl.col("opens") & pl.col("closes")
+    return (
+        events.with_columns(
+            either=either,
+            stretch=(either != either.shift(1)).fill_null(True).cum_sum(),
+            is_open=(pl.col("opens") & ~pl.col("closes")).shift(1).fill_null(False),
+        )
+        .with_columns(turn=pl.int_range(pl.len()).over("stretch"), is_open=pl.col("is_open").first().over("stretch"))
+        .with_columns(
+            ends_cell=pl.when("either").then((pl.col("turn") % 2 == 0) == pl.col("is_open")).otherwise("closes")
+        )
+    )
 
 
 def _join_spans(lines: pl.DataFrame, spans: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:

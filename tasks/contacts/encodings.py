@@ -95,7 +95,7 @@ def _cut_at_lines(parts: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _find_record_end(text: bytes) -> int:
-    """Behind the last line end, or the one before a quoted cell that seems to run over it; 0 if there is none.
+    """Behind the last line end, or the one before a quoted cell that seems to run over it; 0 to wait for more text.
 
     How many quotation marks stand before a line end tells whether a cell is open there. A stray mark turns that round
     for good, so only the last part of the text is searched.
@@ -108,7 +108,7 @@ def _find_record_end(text: bytes) -> int:
     while is_open:
         before = text.rfind(b"\n", first, end - 1) + 1
         if before == 0:
-            return last
+            return 0 if first == 0 else last
         is_open ^= text.count(b'"', before, end) % 2 == 1
         end = before
     return end

@@ -66,8 +66,15 @@ def _layout_with(lines: Sequence[str], delimiter: str, names: HeaderNames) -> La
 
 
 def _split_lines(lines: Sequence[str], delimiter: str) -> list[Cells]:
-    """Each line by itself: a stray quotation mark must not swallow the lines below it."""
-    return [_split_line(line, delimiter) for line in lines]
+    """Each line by itself: a stray quotation mark must not swallow the lines below it.
+
+    Lines that are only a part of a row, because a quoted cell goes on, say nothing of the width and come out empty.
+    """
+    return [_split_line(line, delimiter) if _is_closed(line) else [] for line in lines]
+
+
+def _is_closed(line: str) -> bool:
+    return line.count('"') % 2 == 0
 
 
 def _split_line(line: str, delimiter: str) -> list[str]:
@@ -78,7 +85,8 @@ def _split_line(line: str, delimiter: str) -> list[str]:
 
 
 def _is_regular(lines: Sequence[str], layout: Layout) -> bool:
-    widths = [len(cells) for cells in _split_lines(lines[max(layout.header_row - 1, 0) :], layout.delimiter) if cells]
+    lines = [line for line in lines[max(layout.header_row - 1, 0) :] if _is_closed(line)]
+    widths = [len(cells) for cells in _split_lines(lines, layout.delimiter) if cells]
     return bool(widths) and widths.count(len(layout.columns)) >= _REGULAR * len(widths)
 
 

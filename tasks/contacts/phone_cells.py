@@ -15,6 +15,7 @@ _HARD_SEPARATOR = r"(?i)[/\\、,;|&\r\n\t]+|或者?|和|及| (?:or|and) "
 _BLANK_AFTER_RUN = r"([0-9]{7,}) +((?:\+|00|\(\+?)?[0-9]{7})"
 _BLANK_AFTER_GROUPS = r"(1[3-9][0-9][ -][0-9]{4}[ -][0-9]{4}) +([+(0-9])"
 _BLANK_BEFORE_PLUS = r"([0-9]) +\+"
+_WORD_BETWEEN = r"([0-9]{7,})[^0-9+]*\p{Han}[^0-9+]*(\+?[0-9]{7})"
 _HYPHEN_BETWEEN = r"(1[3-9][0-9]{9}) *-+ *((?:\+?86-?)?1[3-9][0-9]{9})"
 
 
@@ -47,10 +48,9 @@ def split_phones(cells: pl.DataFrame) -> pl.DataFrame:
 def _break_up(cell: pl.Expr) -> pl.Expr:
     """Put `_BREAK` between the numbers of a cell."""
     is_grouped = cell.str.contains(_THOUSANDS)
-    whole = only_where(is_grouped, cell).str.replace_all(",", "")
     parts = only_where(~is_grouped, cell).str.replace_all(_HARD_SEPARATOR, _BREAK)
-    for pattern in (_BLANK_AFTER_RUN, _BLANK_AFTER_GROUPS, _HYPHEN_BETWEEN):
+    for pattern in (_BLANK_AFTER_RUN, _BLANK_AFTER_GROUPS, _WORD_BETWEEN, _HYPHEN_BETWEEN):
         # A match ends inside the next number, so that every second gap is found only the second time.
         for _ in range(2):
             parts = parts.str.replace_all(pattern, f"${{1}}{_BREAK}${{2}}")
-    return pl.coalesce(whole, parts.str.replace_all(_BLANK_BEFORE_PLUS, f"${{1}}{_BREAK}+"))
+    return pl.coalesce(only_where(is_grouped, cell), parts.str.replace_all(_BLANK_BEFORE_PLUS, f"${{1}}{_BREAK}+"))

@@ -17,11 +17,11 @@ _LOSSLESS_EXPONENT = (r"^([0-9])\.([0-9]{10})[eE]\+?10$", r"^([0-9])\.([0-9]{12}
 _EXPONENT = r"^[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{1,2}$"
 _CELL_ERROR = r"^#+(?:[A-Z]|$)"
 _MASKED = r"[0-9][*×xX●•]{2,}|[*×●•]{2,}[0-9]"
-_DECIMAL_TAIL = r"^([+0-9() -]*[0-9])\.0*$"
+_DECIMAL_TAIL = r"^([+0-9() ,-]*[0-9])\.0*$"
 _TEXT_BEFORE = r"^[^0-9+]+"
 # A letter that touches the last digit may stand for a digit (O for 0): such text is not cut off.
 _TEXT_AFTER = r"[^0-9A-Za-z][^0-9]*$"
-_SEPARATORS = r"[ \-\x{2010}-\x{2015}\x{2212}_.()\[\]·•~:]+"
+_SEPARATORS = r"[ ,\-\x{2010}-\x{2015}\x{2212}_.()\[\]·•~:]+"
 _EXTENSION = r"(?i)(?:转|轉|分机|分機|ext|x|#)[0-9]{1,6}$"
 _HYPHEN_EXTENSION = r"1[3-9][0-9]{9} *- *[0-9]{1,6}$"
 _CHINA = r"^(?:\+|00)?(?:86){1,2}0?(1[0-9]{10}(?:[0-9]{2})?)$"

@@ -17,7 +17,7 @@ from tasks.contacts.prefixes import PrefixTable
 from tasks.contacts.text import only_where
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PhoneReading:
     """What became of the numbers of a batch of cells.
 

@@ -16,7 +16,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from chuda.clock import BUSINESS_ZONE
 from chuda.errors import UsageError
-from tasks.contacts.columns import HeaderNames
+from tasks.contacts.columns import HeaderNames, count_known_headers
 from tasks.contacts.delimited import Dialect, parse_block
 from tasks.contacts.encodings import SAMPLE_BYTES, Encoding, detect_encoding, iterate_blocks
 from tasks.contacts.layout import Layout, find_layout, find_text_layout
@@ -24,6 +24,7 @@ from tasks.contacts.layout import Layout, find_layout, find_text_layout
 BLOCK_BYTES = 32 << 20
 _BATCH_ROWS = 300_000
 _LAYOUT_ROWS = 200
+_HEAD_ROWS = 25
 _SNIFFED_CHARACTERS = 1 << 16
 _SPREADSHEET = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UNSUITABLE = {
@@ -37,7 +38,7 @@ _WEB_PAGE = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta")
 FileKind = Literal["text", "excel", "parquet"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RawBatch:
     """A part of a file: `rows` (source_row UInt32, then one String column per column) and `ragged` (source_row, text).
 
@@ -112,8 +113,13 @@ def _open_text(path: Path, sample: bytes, names: HeaderNames, block_bytes: int) 
     def iterate() -> Iterator[RawBatch]:
         line = 1
         for block in iterate_blocks(path, encoding, block_bytes):
-            records = parse_block(block, line, dialect)
-            line += block.count(b"\n")
+            end = line + block.count(b"\n")
+            try:
+                records = parse_block(block, line, dialect)
+            except PolarsError:
+                # The parser's own message shows cells.
+                raise UsageError(f"{path}: lines {line} to {end - 1} cannot be read as a table") from None
+            line = end
             is_data = pl.col("source_row") > layout.header_row
             rows = records.rows.rename(dict(zip(dialect.cells, layout.columns, strict=True)))
             yield RawBatch(rows.filter(is_data), records.ragged.filter(is_data))
@@ -123,7 +129,7 @@ def _open_text(path: Path, sample: bytes, names: HeaderNames, block_bytes: int) 
 
 def _open_excel(path: Path, names: HeaderNames, sheet: str | None) -> RawRows:
     try:
-        cells = _load_sheet(fastexcel.read_excel(path), path, sheet)
+        cells = _load_sheet(fastexcel.read_excel(path), path, names, sheet)
     except fastexcel.FastExcelError:
         raise UsageError(
             f"{path}: cannot be opened as a workbook; it may be damaged, locked with a password, or a zip archive. "
@@ -140,15 +146,25 @@ def _open_excel(path: Path, names: HeaderNames, sheet: str | None) -> RawRows:
     return RawRows(path, "excel", layout, None, lambda: (RawBatch(part) for part in rows.iter_slices(_BATCH_ROWS)))
 
 
-def _load_sheet(workbook: fastexcel.ExcelReader, path: Path, sheet: str | None) -> pl.DataFrame:
+def _load_sheet(workbook: fastexcel.ExcelReader, path: Path, names: HeaderNames, sheet: str | None) -> pl.DataFrame:
     """All cells of a sheet as strings, without its first rows left out: row 1 is row 1."""
     if sheet is not None and sheet not in workbook.sheet_names:
         raise UsageError(f"{path}: there is no sheet “{sheet}”; the sheets are: {', '.join(workbook.sheet_names)}")
-    for name in [sheet] if sheet is not None else workbook.sheet_names:
-        loaded = workbook.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
-        if sheet is not None or (loaded.visible == "visible" and loaded.height):
-            return loaded.to_polars()
-    raise UsageError(f"{path}: no visible sheet of the workbook has rows")
+    chosen = sheet or _choose_sheet(workbook, names)
+    if chosen is None:
+        raise UsageError(f"{path}: no visible sheet of the workbook has rows")
+    return workbook.load_sheet(chosen, header_row=None, skip_rows=0, dtypes="string").to_polars()
+
+
+def _choose_sheet(workbook: fastexcel.ExcelReader, names: HeaderNames) -> str | None:
+    """The visible sheet with the most known headers in its first rows, the first of equals; None if all are empty."""
+    found: dict[str, int] = {}
+    for name in workbook.sheet_names:
+        head = workbook.load_sheet(name, header_row=None, skip_rows=0, n_rows=_HEAD_ROWS, dtypes="string")
+        if head.visible == "visible" and head.height:
+            columns = find_layout([tuple(row) for row in head.to_polars().iter_rows()], names).columns
+            found[name] = count_known_headers(columns, names)
+    return max(found, key=lambda name: found[name], default=None)
 
 
 def _open_parquet(path: Path) -> RawRows:

@@ -53,7 +53,7 @@ _PAID_AHEAD = timedelta(days=1)
 _EVENTS_AHEAD = timedelta(days=5 * 366)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CleanedRecords:
     """What became of a file of orders, events or do-not-contact entries.
 
@@ -138,7 +138,7 @@ def _clean(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Part:
     rows: int
     records: pl.DataFrame

@@ -20,9 +20,10 @@ def check_content(campaign_file: str) -> StageResult:
     """Check the campaign's templates; a blocking finding refuses the campaign."""
     with open_workspace() as workspace:
         briefing = read_briefing(workspace.settings, Path(campaign_file), workspace.clock.now())
-        flags = check_campaign_texts(list(briefing.templates.values()), briefing.context)
+        templates = [template for wording in briefing.wordings.values() for template in wording.values()]
+        flags = check_campaign_texts(templates, briefing.context)
         details = {f"flag {number}": finding.message("zh") for number, finding in enumerate(flags, start=1)}
-        return StageResult("content", "", len(briefing.templates), len(briefing.templates), details=details)
+        return StageResult("content", "", len(templates), len(templates), details=details)
 
 
 @task(name="render messages", persist_result=False)
@@ -36,7 +37,7 @@ def render_messages(campaign_file: str) -> StageResult:
             "SELECT c.* FROM audience_candidate c WHERE NOT EXISTS "
             "(SELECT 1 FROM audience_excluded x WHERE x.token = c.token) ORDER BY c.token"
         ).pl()
-        rendered = render_texts(people, briefing.templates, overflow_policy(briefing.campaign), briefing.context)
+        rendered = render_texts(people, briefing.wordings, overflow_policy(briefing.campaign), briefing.context)
         exclude(connection, rendered.excluded)
         connection.register("incoming", rendered.texts.to_arrow())
         connection.execute("CREATE OR REPLACE TABLE message_rendered AS SELECT * FROM incoming")

@@ -8,10 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from scipy import special
+
 from chuda.files import Finding, Lang, load_yaml
 from chuda.files.model import FileModel
 from chuda.files.types import Flag, Fraction, Items, Number, Slug, Text
-from tasks.experiments.significance import p_at_least, p_at_most
 
 REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference"
 MessageType = Literal["marketing", "notification", "otp", "test"]
@@ -132,7 +133,8 @@ def measure(kpi: str, row: Mapping[str, Any]) -> float | None:
 
 def chance(events: int, base: int, line: float, *, at_least: bool) -> float:
     """P of counts as far or farther on the wrong side of `line`, exactly, if the true rate stood on it."""
-    return float(p_at_most(events, base, line) if at_least else p_at_least(events, base, line))
+    # scipy.special alone: scipy.stats takes a second to import, and every report would wait for it.
+    return float(special.bdtr(events, base, line) if at_least else special.bdtrc(events - 1, base, line))
 
 
 def _best_case(line: KpiLine, row: Mapping[str, Any]) -> tuple[int, int]:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from chuda.stores.marts import MARTS_ALIAS, Connection, writing_marts
+from chuda.stores.marts import MARTS_ALIAS, Connection, read_rows, writing_marts
 from tasks.kpi.alerts import Crossing, find_crossings
 from tasks.kpi.catalog import Mart, published_marts, read_catalog, read_macros
 from tasks.kpi.lines import KpiLines, load_lines
@@ -113,13 +112,6 @@ def _insert_crossings(connection: Connection, lines: KpiLines) -> None:
     if crossings:
         marks = ", ".join("?" for _ in Crossing.__dataclass_fields__)
         connection.executemany(f"insert into line_crossing values ({marks})", [each.as_row() for each in crossings])
-
-
-def read_rows(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """The rows of a small result as dictionaries by column name."""
-    cursor = connection.execute(sql, dict(parameters or {}))
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _quoted(text: str) -> str:

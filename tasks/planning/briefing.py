@@ -11,7 +11,6 @@ from chuda.campaign.load import load_campaign
 from chuda.campaign.model import Campaign
 from chuda.campaign.references import KnownNames
 from chuda.campaign.segments import Segment, load_segments
-from chuda.campaign.template import find_placeholders
 from chuda.campaign.trade_slots import load_slots
 from chuda.errors import Refused, UsageError
 from chuda.records.business import BusinessRecord, load_business
@@ -19,11 +18,10 @@ from chuda.records.channel import ChannelRecord, load_channel
 from chuda.records.licence import licence_problems
 from chuda.settings import Settings
 from tasks.content.context import ContentContext, load_content_reference
-from tasks.content.scenarios import LIBRARY_FOLDER, load_library
-from tasks.content.templates import Template
+from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
 from tasks.experiments.registration import Arm, Registration
 from tasks.planning.schedule import Timing, plan_timing
-from tasks.planning.texts import overflow_policy, read_template
+from tasks.planning.texts import Wording, overflow_policy, read_wording
 
 PERSONAL_VARIABLES = frozenset({"signature", "salutation", "surname", "name", "city", "points", "points_expire_on"})
 _METRICS = {"clicks": "clicked", "conversions": "converted"}
@@ -37,7 +35,7 @@ class Briefing:
     channel: ChannelRecord
     business: BusinessRecord
     timing: Timing
-    templates: dict[str | None, Template]
+    wordings: dict[str | None, Wording]
     context: ContentContext
     registration: Registration | None
 
@@ -61,21 +59,21 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         Refused: the channel may not be used today, or no lawful time can be found.
     """
     channels = load_channels(settings)
+    scenarios = load_library(settings.reference / LIBRARY_FOLDER)
     known = KnownNames(
         segments=frozenset(segment.name for segment in load_all_segments(settings)),
         channels={name: record.facts() for name, record in channels.items()},
         variables=PERSONAL_VARIABLES,
         trades=load_slots(settings.reference / "slots.yaml", lang=settings.lang).names(),
-        templates={
-            name: frozenset(p.name for p in find_placeholders(text)) for name, text in library(settings).items()
-        },
+        templates={name: _variables_of(scenario) for name, scenario in scenarios.items()},
     )
     campaign = load_campaign(campaign_file, known=known, now=now, lang=settings.lang).value
+    refuse_unsupported(campaign)
     channel = channels[campaign.channels[0]]
     check_channel(channel, now)
     business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
-    templates = {
-        variant.name if variant else None: read_template(campaign, variant, library(settings), business.signatures)
+    wordings = {
+        variant.name if variant else None: read_wording(campaign, variant, scenarios, business.signatures)
         for variant in (campaign.arms() or (None,))
     }
     slots = load_slots(settings.reference / "slots.yaml", lang=settings.lang)
@@ -84,10 +82,26 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         channel=channel,
         business=business,
         timing=plan_timing(campaign, channel, business, slots, now),
-        templates=templates,
+        wordings=wordings,
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
     )
+
+
+def refuse_unsupported(campaign: Campaign) -> None:
+    """Refuse what a campaign file may say and this version does not do: ignoring it would break what was asked for.
+
+    Raises:
+        Refused: by name.
+    """
+    if campaign.schedule and campaign.schedule.recurring:
+        raise Refused(f"{campaign.id}: recurring campaigns are not planned by this version; give it a date")
+    if campaign.replies:
+        raise Refused(f"{campaign.id}: this version does not answer reply keywords; take `replies` out")
+
+
+def _variables_of(scenario: Scenario) -> frozenset[str]:
+    return frozenset(name for template in scenario.texts.values() for name in template.variables) - {"signature"}
 
 
 def load_channels(settings: Settings) -> dict[str, ChannelRecord]:
@@ -115,12 +129,6 @@ def check_channel(channel: ChannelRecord, now: datetime) -> None:
     errors = [problem for problem in licence_problems(channel, now.date()) if problem.severity == "error"]
     if errors:
         raise Refused("\n".join(str(problem) for problem in errors))
-
-
-def library(settings: Settings) -> dict[str, str]:
-    """The texts of the template library by `trade/name`."""
-    scenarios = load_library(settings.reference / LIBRARY_FOLDER)
-    return {name: scenario.texts["zh-Hans"].source for name, scenario in scenarios.items()}
 
 
 def checking_context(settings: Settings) -> ContentContext:

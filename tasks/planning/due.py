@@ -23,7 +23,7 @@ def find_due_campaigns(connection: Any, settings: Settings, now: datetime) -> li
             continue
         campaign = load_campaign(path, lang=settings.lang).value
         day = campaign.schedule.date if campaign.schedule else None
-        if isinstance(day, date) and now.date() <= day <= now.date() + timedelta(days=1):
-            if (campaign.id, str(day)) not in planned:
-                due.append(path)
+        is_due = isinstance(day, date) and now.date() <= day <= now.date() + timedelta(days=1)
+        if is_due and (campaign.id, str(day)) not in planned:
+            due.append(path)
     return due

@@ -24,6 +24,7 @@ def make_plan(campaign_file: str) -> StageResult:
         seen = [row[0] for row in stage.connection.execute("SELECT release_id FROM release_seen ORDER BY 1").fetchall()]
         plan = publish_plan(stage.connection, briefing, seen, stage.now)
         details = {"plan_id": plan.plan_id, "cost_cny": str(plan.cost)}
+        details |= {f"warning {number}": text for number, text in enumerate(briefing.timing.warnings, start=1)}
         verdict = stage.gate.verdict
     with open_workspace() as workspace, workspace.warehouse.write() as connection:
         drop_draft(connection, briefing.draft_id)

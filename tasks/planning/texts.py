@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from chuda.campaign.experiment import Variant
 from chuda.campaign.model import Campaign
-from chuda.campaign.template import fill_constants
 from chuda.errors import Refused
 from tasks.content.context import ContentContext
 from tasks.content.findings import Finding
 from tasks.content.frame_checks import check_messages
-from tasks.content.overflow import OverflowPolicy, resolve_overflow
+from tasks.content.overflow import Action, OverflowPolicy, resolve_overflow
+from tasks.content.scenarios import Scenario
 from tasks.content.template_checks import check_template
-from tasks.content.templates import Template, parse_template
+from tasks.content.templates import Template, choose_language, parse_template
+from tasks.content.variables import Language
 
-_ACTIONS = {"exclude": "exclude", "shorter_text": "shorter", "drop_variables": "drop", "pay": "pay"}
+_ACTIONS: Mapping[str, Action] = {
+    "exclude": "exclude",
+    "shorter_text": "shorter",
+    "drop_variables": "drop",
+    "pay": "pay",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +35,32 @@ class RenderedTexts:
     excluded: pl.DataFrame
 
 
-def read_template(
-    campaign: Campaign, variant: Variant | None, library: dict[str, str], signatures: Sequence[str]
-) -> Template:
-    """The template of a variant with its constants and the business's first signature written in.
+Wording = Mapping[Language, Template]
+"""The template of one variant in each language it is written in; simplified Chinese first."""
+
+
+def read_wording(
+    campaign: Campaign, variant: Variant | None, library: Mapping[str, Scenario], signatures: Sequence[str]
+) -> Wording:
+    """The templates of a variant with its constants and the business's first signature written in.
 
     Raises:
         UsageError: an unknown variable or library template.
     """
-    source = campaign.text_of(variant) or library[campaign.template.library or ""]
-    signature = {"signature": signatures[0]} if signatures else {}
-    return parse_template(fill_constants(source, signature | campaign.constants_of(variant)))
+    template = campaign.template
+    constants = ({"signature": signatures[0]} if signatures else {}) | campaign.constants_of(variant)
+    sources: dict[Language, str] = {}
+    own_text = campaign.text_of(variant)
+    if own_text is not None:
+        sources["zh-Hans"] = own_text
+        for language, text in template.languages.items():
+            sources[language] = text
+    elif template.library is not None:
+        sources = {name: written.source for name, written in library[template.library].texts.items()}
+    return {
+        language: parse_template(source, language, tuple(constants)).bind(constants)
+        for language, source in sources.items()
+    }
 
 
 def check_campaign_texts(templates: Sequence[Template], context: ContentContext) -> tuple[Finding, ...]:
@@ -59,42 +80,54 @@ def check_campaign_texts(templates: Sequence[Template], context: ContentContext)
 
 
 def render_texts(
-    people: pl.DataFrame, templates: dict[str | None, Template], policy: OverflowPolicy, context: ContentContext
+    people: pl.DataFrame, wordings: Mapping[str | None, Wording], policy: OverflowPolicy, context: ContentContext
 ) -> RenderedTexts:
     """Render every variant for everybody; whoever cannot get one of them is left out of the campaign.
 
     That keeps the arms comparable and the roll-out possible whichever variant wins.
 
     Args:
-        people: the eligible, with token, phone_region and the columns the templates need.
-        templates: by variant, None where there are none.
+        people: the eligible, with token, language, phone_region and the columns the templates need.
+        wordings: by variant, None where there are none.
         policy: what happens to texts that are too long.
         context: what every rendered text is checked against.
     """
     rendered, excluded = [], []
-    for variant, template in templates.items():
-        columns = list(dict.fromkeys(("token", "phone_region", *template.columns)))
-        frame = resolve_overflow(
-            people.lazy().select(columns), template, policy, region=pl.col("phone_region")
-        ).collect()
-        excluded.append(frame.filter(pl.col("reason").is_not_null()).select("token", "reason"))
-        kept = frame.filter(pl.col("reason").is_null())
-        found = check_messages(kept, template, context, region=pl.col("phone_region"))
-        blocked = found.filter(pl.col("severity") == "block")["row"].unique()
-        excluded.append(kept[blocked.to_list()].select("token", reason=pl.lit("text_blocked")))
-        rendered.append(kept.select("token", pl.lit(variant, pl.String).alias("variant"), "text", "units", "parts"))
+    for variant, wording in wordings.items():
+        chosen = choose_language(list(wording), pl.col("language"), pl.col("phone_region"))
+        for language, template in wording.items():
+            group = people.filter(chosen == language)
+            texts, lost = _render_group(group, template, policy, context)
+            rendered.append(texts.with_columns(pl.lit(variant, pl.String).alias("variant")))
+            excluded.append(lost)
     out = pl.concat(excluded).unique("token", keep="first", maintain_order=True)
-    texts = pl.concat(rendered).join(out, on="token", how="anti")
-    return RenderedTexts(texts, out)
+    kept = pl.concat(rendered).join(out, on="token", how="anti")
+    return RenderedTexts(kept.select("token", "variant", "text", "units", "parts"), out)
+
+
+def _render_group(
+    people: pl.DataFrame, template: Template, policy: OverflowPolicy, context: ContentContext
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The texts of one template, and who cannot get one (token, reason)."""
+    region = pl.col("phone_region")
+    columns = list(dict.fromkeys(("token", "phone_region", *template.columns)))
+    frame = resolve_overflow(people.lazy().select(columns), template, policy, region=region).collect()
+    unsent = frame.filter(pl.col("reason").is_not_null()).select("token", "reason")
+    kept = frame.filter(pl.col("reason").is_null())
+    found = check_messages(kept, template, context, region=region)
+    blocked = found.filter(pl.col("severity") == "block")["row"].unique()
+    refused = kept[blocked.to_list()].select("token", reason=pl.lit("text_blocked"))
+    return kept.join(refused, on="token", how="anti"), pl.concat([unsent, refused])
 
 
 def overflow_policy(campaign: Campaign) -> OverflowPolicy:
     """The campaign's overflow policy in the terms of the content room."""
     template = campaign.template
-    short = fill_constants(template.short_text, campaign.constants_of(None)) if template.short_text else None
+    constants = campaign.constants_of(None)
+    short = template.short_text
     return OverflowPolicy(
-        action=_ACTIONS[template.overflow],  # type: ignore[arg-type]
-        shorter=parse_template(short) if short else None,
+        action=_ACTIONS[template.overflow],
+        shorter=parse_template(short, constants=tuple(constants)).bind(constants) if short else None,
         drop=tuple(template.drop_variables),
         max_units=template.max_units,
     )

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chuda.errors import UsageError
-from chuda.stores.marts import Connection
-from tasks.kpi.refresh import read_rows
+from chuda.stores.marts import Connection, read_rows
 
 QUERIES = Path(__file__).parent / "queries"
 Row = Mapping[str, Any]

@@ -54,9 +54,9 @@ class Words:
         """CNY with two digits, four below one yuan."""
         if amount is None:
             return MISSING
-        digits = 4 if 0 < abs(amount) < 1 else 2
+        digits = 4 if 0 < abs(float(amount)) < 1 else 2
         sign = "-" if amount < 0 else ""
-        return f"{sign}¥{abs(amount):,.{digits}f}" if self.lang == "zh" else f"{sign}CNY {abs(amount):,.{digits}f}"
+        return f"{sign}{'¥' if self.lang == 'zh' else 'CNY '}{abs(float(amount)):,.{digits}f}"
 
 
 def percent(fraction: float | None, digits: int | None = None) -> str:

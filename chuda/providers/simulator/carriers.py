@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-# Without the ranges of things: 140–144, 146, 148 and 1749 never receive a message.
-_NUMBER = re.compile(r"1(?!4[0-468]|749)[3-9]\d{9}|\+85[23]\d{8}|\+886\d{9,10}", re.ASCII)
+# What can receive a message: 11 digits, or E.164 of Hong Kong, Macau, Taiwan; not the ranges of things (140–144, 146,
+# 148, 1749).
+NUMBER = re.compile(r"1(?!4[0-468]|749)[3-9]\d{9}|\+85[23]\d{8}|\+886\d{9,10}", re.ASCII)
 _MVNO = ("162", "165", "167", "170", "171")
 _BY_PREFIX = {
     "unicom": "130 131 132 145 155 156 166 175 176 185 186 196",
@@ -18,11 +19,6 @@ _GSM7 = frozenset(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM7_EXTENDED = frozenset("^{}\\[~]|€\f")
-
-
-def is_number(phone: str) -> bool:
-    """Whether this is a number that can receive a message: 11 digits, or E.164 of Hong Kong, Macau, Taiwan."""
-    return _NUMBER.fullmatch(phone) is not None
 
 
 def carrier_of(phone: str) -> str:

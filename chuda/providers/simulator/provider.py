@@ -106,9 +106,13 @@ class SimulatedProvider:
         now_us = self.record.now_us()
         codes, accepted = self._judge(messages, now_us)
         self.limiter.admit(now_us, sum(message[4] for message in accepted))
+        if not accepted:
+            return _answers(messages, codes, accepted, 0)
         # Nothing is awaited before this: what a definitive query did not see cannot slip in behind it.
-        submission_id = await self.record.submit(batch_id, accepted) if accepted else 0
-        return _answers(messages, codes, accepted, submission_id)
+        submission_id, committed = self.record.submit(batch_id, accepted)
+        answers = _answers(messages, codes, accepted, submission_id)
+        await committed
+        return answers
 
     def _judge(self, messages: Sequence[IncomingMessage], now_us: int) -> tuple[list[str], list[AcceptedMessage]]:
         from_hour, to_hour = self.profile.marketing_hours

@@ -99,11 +99,10 @@ class Record:
         self._floor_us = max(self._floor_us, to_us(self._clock.now()))
         return self._floor_us
 
-    async def submit(self, batch_id: str, messages: Sequence[AcceptedMessage]) -> int:
-        """Record the accepted messages of one request; returns its submission id once that is committed.
+    def submit(self, batch_id: str, messages: Sequence[AcceptedMessage]) -> tuple[int, asyncio.Future[None]]:
+        """Take in the accepted messages of one request: its submission id, and a future that ends with the commit.
 
-        Raises:
-            sqlite3.Error: it could not be written; nothing of it is on record.
+        The future raises sqlite3.Error where it could not be written; then nothing of it is on record.
         """
         self._last_id += 1
         submission_id, parts = self._last_id, sum(message[4] for message in messages)
@@ -111,8 +110,7 @@ class Record:
         row = (submission_id, batch_id, to_json(messages).decode(), len(messages), parts, future)
         self._waiting.append(row)
         self._flush_soon()
-        await future
-        return submission_id
+        return submission_id, future
 
     async def note_fault(self, kind: str, reference: str) -> None:
         """Record an injected fault; returns once that is committed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from chuda.providers.simulator.carriers import is_number
+from chuda.providers.simulator.carriers import NUMBER
 from chuda.providers.simulator.profile import Profile
 
 MESSAGE_TYPES = frozenset(("marketing", "notification", "otp", "test"))
@@ -26,6 +26,7 @@ class Rules:
     """The company's rules about single messages; called for every message, so kept lean."""
 
     def __init__(self, profile: Profile, seed: int) -> None:
+        self._is_number = NUMBER.fullmatch
         self._requires_signature = profile.requires_signature
         self._blocked_words = profile.blocked_words
         self._blacklist = frozenset(profile.blacklist)
@@ -36,7 +37,7 @@ class Rules:
     def refusal(self, message: IncomingMessage, is_marketing_time: bool) -> str:
         """OK, or the code by which the message is refused."""
         phone, text = message.phone, message.text
-        if not is_number(phone):
+        if not self._is_number(phone):
             return "INVALID_NUMBER"
         if message.type not in MESSAGE_TYPES:
             return "INVALID_TYPE"

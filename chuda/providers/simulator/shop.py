@@ -40,6 +40,7 @@ def export_orders(endpoint: str, token: str, path: Path) -> int:
                 cursor = body["cursor"]
     except httpx.HTTPError as error:
         raise ProviderTrouble(f"the simulated shop did not answer ({type(error).__name__})") from None
+    path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
