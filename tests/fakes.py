@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -62,7 +63,8 @@ def put_release(
     release = Release(
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=f"hash-{plan_id}", campaign_id="autumn",
         occurrence=occurrence, message_type=message_type, channel="demo", channel_record=channel_record,
-        size=len(people), parts=len(people), not_before_us=to_us(start), not_after_us=to_us(start + timedelta(hours=hours)),
+        size=len(people), parts=len(people), not_before_us=to_us(start),
+        not_after_us=to_us(start + timedelta(hours=hours)),
         window_start_minute=window[0], window_end_minute=window[1], sealed_us=to_us(now),
     )  # fmt: skip
     batches = []
@@ -83,14 +85,21 @@ def put_release(
 
 @contextmanager
 def start_simulator(
-    home: Path, *, profile: Path | None = None, seed: int = 7, ledger: Path | None = None, port: int = 0
+    home: Path,
+    *,
+    profile: Path | None = None,
+    seed: int = 7,
+    ledger: Path | None = None,
+    port: int = 0,
+    now: str | None = None,
 ) -> Iterator[int]:
-    """Run the provider simulator as a process of its own; yields its port."""
+    """Run the provider simulator as a process of its own, on the ledger's clock if one is given; yields its port."""
     command = [sys.executable, "-m", "chuda.providers.simulator", "--home", str(home), "--seed", str(seed)]
     command += ["--port", str(port)]
     command += ["--profile", str(profile)] if profile else []
     command += ["--ledger", str(ledger)] if ledger else []
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    environment = {**os.environ, **({"CHUDA_NOW": now} if now else {})}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         yield int(json.loads(process.stdout.readline())["port"])

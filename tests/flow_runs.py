@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+NOW = "2026-11-20T15:05:00+08:00"
 ROOT = Path(__file__).parents[1]
 
 
@@ -33,5 +34,5 @@ def stage_environment(folder: Path, home: Path) -> dict[str, str]:
     """The variables of a workspace laid out in `folder`: a Friday afternoon, inside the slot of the demo campaign."""
     return {
         "CHUDA_HOME": str(home), "CHUDA_CAMPAIGNS": str(folder / "campaigns"), "CHUDA_DEMO_TOKEN": "simulator",
-        "CHUDA_NOW": "2026-11-20T15:05:00+08:00",
+        "CHUDA_NOW": NOW,
     }  # fmt: skip

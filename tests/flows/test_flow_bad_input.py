@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from fakes import start_simulator
-from flow_runs import ROOT, run_chuda, stage_environment
+from flow_runs import NOW, ROOT, run_chuda, stage_environment
 
 from chuda.providers.simulator.judge import Judge
 
@@ -99,7 +99,8 @@ def test_a_dead_provider_loses_nothing_and_the_repeat_finishes(run, workspace, t
     assert run("approve", plan_id).returncode == 0
     refuses(run("send", plan_id), 4, "repeat")
     assert "not_sent" in run("--json", "status", plan_id).stdout
-    with start_simulator(tmp_path / "company", port=int((workspace / "port").read_text())):
+    port, ledger = int((workspace / "port").read_text()), workspace / "home" / "ledger.sqlite"
+    with start_simulator(tmp_path / "company", port=port, ledger=ledger, now=NOW):
         result = run("send", plan_id)
     assert result.returncode == 0, result.stderr
     judge = Judge.open(tmp_path / "company", plan_of=lambda batch_id: batch_id.split("-")[0])
