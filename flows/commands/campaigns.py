@@ -68,6 +68,7 @@ def check(text: Annotated[str, typer.Argument(help="a text, a file of texts (one
 
 def plan(campaign: CampaignFile) -> None:
     """Who would get what and when, who not and why, what it costs; stores the plan and prints its id."""
+    _refuse_early(campaign)
     from chuda.workspace import open_workspace
     from flows.campaign import listening, plan_campaign
     from tasks.planning.summary import plan_lines
@@ -78,6 +79,18 @@ def plan(campaign: CampaignFile) -> None:
         for line in plan_lines(connection, plan_id, language()):
             show({"line": line}, line)
     show({"plan_id": plan_id}, plan_id)
+
+
+def _refuse_early(campaign: Path) -> None:
+    """Say what is wrong with a campaign before Prefect takes its seconds to start."""
+    from chuda.workspace import open_workspace
+    from tasks.planning.briefing import read_briefing
+    from tasks.planning.texts import check_campaign_texts
+
+    with open_workspace() as workspace:
+        briefing = read_briefing(workspace.settings, campaign, workspace.clock.now())
+    templates = [template for wording in briefing.wordings.values() for template in wording.values()]
+    check_campaign_texts(templates, briefing.context)
 
 
 def approve(plan_id: PlanId) -> None:
@@ -172,6 +185,7 @@ def run(
     follow: Annotated[bool, typer.Option(help="wait out windows, decide, roll out")] = False,
 ) -> None:
     """Plan, approve, send and count one campaign; repeating it after a crash goes on where it stopped."""
+    _refuse_early(campaign)
     from flows.campaign import listening, run_campaign
 
     with listening(StageLines()):

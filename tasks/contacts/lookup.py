@@ -79,7 +79,7 @@ def _table_of(query: str) -> str:
 
 
 def suppress_phone(workspace: Workspace, person: str, scope: Scope) -> str:
-    """Suppress a person by hand at once, whoever they are an alternate number of included; returns the masked number."""
+    """Suppress a person at once, and whoever they are an alternate number of; returns the masked number."""
     token, shown = token_of(workspace, person)
     now_us = to_us(workspace.clock.now())
     tokens = {token, *_main_tokens(workspace, token)}

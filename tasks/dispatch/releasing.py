@@ -38,8 +38,8 @@ def approve_for_simulator(workspace: Workspace, releases: Sequence[PlannedReleas
         release = planned.release
         if not ChannelRecord.model_validate_json(release.channel_record).simulator:
             raise Refused(
-                f"channel {release.channel} is real: a release needs the second factor, which this version does not take "
-                "yet; only simulator channels can be approved"
+                f"channel {release.channel} is real: its releases need a second factor, which this version cannot "
+                "take yet; only simulator channels can be approved"
             )
     with workspace.ledger.write() as connection:
         for planned in releases:
