@@ -131,3 +131,28 @@ def people(workspace: Path) -> int:
     with duckdb.connect(str(workspace / "home" / "warehouse.duckdb"), read_only=True) as connection:
         row = connection.execute("SELECT count(*) FROM contact_clean").fetchone()
         return row[0] if row else 0
+
+
+def test_the_night_takes_in_what_changed_plans_what_is_due_and_names_what_it_could_not_use(run, workspace):
+    inbox = workspace / "home" / "inbox"
+    (inbox / "contacts" / "new.csv").write_text(
+        "手机号,姓名,是否同意,同意来源,同意时间,同意用途\n13912345678,王芳,是,门店,2026-10-01,营销短信\n"
+    )
+    (inbox / "contacts" / "broken.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
+    campaign = workspace / "campaigns" / "demo_retail.yaml"
+    due = campaign.read_text().replace("id: demo-retail", "id: due-today").replace("date: auto", 'date: "2026-11-20"')
+    (workspace / "campaigns" / "due.yaml").write_text(due)
+    before = people(workspace)
+
+    first = run("nightly")
+    refuses(first, 2, "the night is done but for", "broken.csv")
+    assert people(workspace) == before + 1
+    with duckdb.connect(str(workspace / "home" / "warehouse.duckdb"), read_only=True) as connection:
+        plans = connection.execute("SELECT occurrence FROM plan_made WHERE campaign_id = 'due-today'").fetchall()
+    assert plans == [("2026-11-20",)]
+
+    (inbox / "contacts" / "broken.csv").unlink()
+    second = run("nightly")
+    assert second.returncode == 0, second.stderr
+    assert "contacts" not in second.stdout
+    assert people(workspace) == before + 1
