@@ -13,9 +13,9 @@ import duckdb
 from ruamel.yaml import YAML
 
 from chuda.clock import BUSINESS_ZONE
-from chuda.stores.marts import MARTS_ALIAS
+from chuda.stores.marts import MARTS_ALIAS, read_rows
 from tasks.kpi.lines import load_lines
-from tasks.kpi.refresh import build_marts, read_rows
+from tasks.kpi.refresh import build_marts
 
 KPI_TESTS = Path(__file__).parent / "tasks" / "kpi"
 NOW = datetime(2026, 11, 30, 12, tzinfo=BUSINESS_ZONE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,9 @@ def open_marts(path: Path) -> Connection:
     return connection
 
 
-def read_rows(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def read_rows(connection: Connection, sql: str) -> list[dict[str, Any]]:
     """The rows of a small result as dictionaries by column name."""
-    cursor = connection.execute(sql, dict(parameters or {}))
+    cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

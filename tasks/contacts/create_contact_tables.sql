@@ -1,5 +1,6 @@
 -- The tables of the contacts room. No column holds a phone number; `token` stands for one everywhere.
--- No keys: an index over ten million tokens costs more than everything else here; the merge keeps tokens unique, the gate checks it.
+-- No keys: an index over ten million tokens costs more than everything else here. The merge keeps tokens unique, the
+-- gate checks it.
 
 -- One row per person.
 create table if not exists contact_clean (

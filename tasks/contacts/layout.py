@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import xor
 
 from tasks.contacts.columns import HeaderNames, count_known_headers
 
@@ -70,11 +72,21 @@ def _split_lines(lines: Sequence[str], delimiter: str) -> list[Cells]:
 
     Lines that are only a part of a row, because a quoted cell goes on, say nothing of the width and come out empty.
     """
-    return [_split_line(line, delimiter) if _is_closed(line) else [] for line in lines]
+    return [
+        _split_line(line, delimiter) if is_row else [] for line, is_row in zip(lines, _find_rows(lines), strict=True)
+    ]
 
 
-def _is_closed(line: str) -> bool:
-    return line.count('"') % 2 == 0
+def _find_rows(lines: Sequence[str]) -> list[bool]:
+    """Which lines are rows by themselves: no quoted cell is open before or behind them.
+
+    Where a mark is left over at the end, open cells cannot be told, and each line is taken by itself.
+    """
+    is_odd = [line.count('"') % 2 == 1 for line in lines]
+    if sum(is_odd) % 2:
+        return [not odd for odd in is_odd]
+    is_open_behind = list(accumulate(is_odd, xor))
+    return [not (odd or is_open) for odd, is_open in zip(is_odd, is_open_behind, strict=True)]
 
 
 def _split_line(line: str, delimiter: str) -> list[str]:
@@ -85,8 +97,8 @@ def _split_line(line: str, delimiter: str) -> list[str]:
 
 
 def _is_regular(lines: Sequence[str], layout: Layout) -> bool:
-    lines = [line for line in lines[max(layout.header_row - 1, 0) :] if _is_closed(line)]
-    widths = [len(cells) for cells in _split_lines(lines, layout.delimiter) if cells]
+    rows = _split_lines(lines, layout.delimiter)[max(layout.header_row - 1, 0) :]
+    widths = [len(cells) for cells in rows if cells]
     return bool(widths) and widths.count(len(layout.columns)) >= _REGULAR * len(widths)
 
 

@@ -1,11 +1,12 @@
--- Works out what contact_incoming changes in contact_clean: contact_merged (one row per incoming person) and contact_change (the
--- new row of each known person that is different now). Writing it is publish_contacts.sql.
+-- Works out what contact_incoming changes in contact_clean: contact_merged (one row per incoming person) and
+-- contact_change (the new row of each known person that is different now). publish_contacts.sql writes it.
 --
--- Inside contact_incoming (a person may come several times): of each field the newest non-empty value, newer being a later
--- consent_at (none before any), then file, then row; the most restrictive consent (denied, none, granted) with its evidence.
--- Against contact_clean: the incoming record is newer unless both have a time and it is the earlier one. Denied stays; a record
--- without consent gives way only to a grant that is later than anything known of the person; a file that says nothing of
--- consent changes none.
+-- Inside contact_incoming (a person may come several times): of each field the newest non-empty value, newer being a
+-- later consent_at (none before any), then file, then row; the most restrictive consent (denied, none, granted) with
+-- its evidence.
+-- Against contact_clean: the incoming record is newer unless both have a time and its time is the earlier one. Denied
+-- stays; a record without consent gives way only to a grant that is later than anything known of the person; a file
+-- that says nothing of consent changes none.
 
 create or replace temp table contact_repeated as
 select token from contact_incoming group by token having count(*) > 1;
@@ -51,9 +52,10 @@ collapsed as (
     group by token
 )
 select
-    token, phone_region, carrier, number_type, province, phone_city, person.name as name, person.surname as surname, gender, city, birthday,
-    due_date, child_birthday, language, points, points_expire_on, tags, said.answer as consent, said.source as consent_source,
-    said.at as consent_at, said.purpose as consent_purpose,
+    token, phone_region, carrier, number_type, province, phone_city,
+    person.name as name, person.surname as surname,
+    gender, city, birthday, due_date, child_birthday, language, points, points_expire_on, tags,
+    said.answer as consent, said.source as consent_source, said.at as consent_at, said.purpose as consent_purpose,
     source_id, source_row, source_file, import_id, states_consent, newest_at
 from collapsed;
 
@@ -66,6 +68,9 @@ from contact_incoming
 where token not in (select token from contact_repeated)
 union all by name
 select * from contact_collapsed;
+
+create or replace temp macro newest(is_newer, incoming, known) as
+    if(is_newer, coalesce(incoming, known), coalesce(known, incoming));
 
 create or replace temp table contact_change as
 with paired as (
@@ -89,38 +94,27 @@ with paired as (
 merged as (
     select
         incoming.token,
-        if(is_newer, coalesce(incoming.phone_region, known.phone_region), coalesce(known.phone_region, incoming.phone_region))
-            as phone_region,
-        if(is_newer, coalesce(incoming.carrier, known.carrier), coalesce(known.carrier, incoming.carrier)) as carrier,
-        if(is_newer, coalesce(incoming.number_type, known.number_type), coalesce(known.number_type, incoming.number_type))
-            as number_type,
-        if(is_newer, coalesce(incoming.province, known.province), coalesce(known.province, incoming.province)) as province,
-        if(is_newer, coalesce(incoming.phone_city, known.phone_city), coalesce(known.phone_city, incoming.phone_city))
-            as phone_city,
-        if(is_newer, coalesce(incoming.name, known.name), coalesce(known.name, incoming.name)) as name,
+        newest(is_newer, incoming.phone_region, known.phone_region) as phone_region,
+        newest(is_newer, incoming.carrier, known.carrier) as carrier,
+        newest(is_newer, incoming.number_type, known.number_type) as number_type,
+        newest(is_newer, incoming.province, known.province) as province,
+        newest(is_newer, incoming.phone_city, known.phone_city) as phone_city,
+        newest(is_newer, incoming.name, known.name) as name,
         if(incoming.name is not null and (is_newer or known.name is null), incoming.surname, known.surname) as surname,
-        if(is_newer, coalesce(incoming.gender, known.gender), coalesce(known.gender, incoming.gender)) as gender,
-        if(is_newer, coalesce(incoming.city, known.city), coalesce(known.city, incoming.city)) as city,
-        if(is_newer, coalesce(incoming.birthday, known.birthday), coalesce(known.birthday, incoming.birthday)) as birthday,
-        if(is_newer, coalesce(incoming.due_date, known.due_date), coalesce(known.due_date, incoming.due_date)) as due_date,
-        if(
-            is_newer,
-            coalesce(incoming.child_birthday, known.child_birthday),
-            coalesce(known.child_birthday, incoming.child_birthday)
-        ) as child_birthday,
-        if(is_newer, coalesce(incoming.language, known.language), coalesce(known.language, incoming.language)) as language,
-        if(is_newer, coalesce(incoming.points, known.points), coalesce(known.points, incoming.points)) as points,
-        if(
-            is_newer,
-            coalesce(incoming.points_expire_on, known.points_expire_on),
-            coalesce(known.points_expire_on, incoming.points_expire_on)
-        ) as points_expire_on,
-        if(is_newer, coalesce(incoming.tags, known.tags), coalesce(known.tags, incoming.tags)) as tags,
+        newest(is_newer, incoming.gender, known.gender) as gender,
+        newest(is_newer, incoming.city, known.city) as city,
+        newest(is_newer, incoming.birthday, known.birthday) as birthday,
+        newest(is_newer, incoming.due_date, known.due_date) as due_date,
+        newest(is_newer, incoming.child_birthday, known.child_birthday) as child_birthday,
+        newest(is_newer, incoming.language, known.language) as language,
+        newest(is_newer, incoming.points, known.points) as points,
+        newest(is_newer, incoming.points_expire_on, known.points_expire_on) as points_expire_on,
+        newest(is_newer, incoming.tags, known.tags) as tags,
         if(takes_consent, incoming.consent, known.consent) as consent,
         if(takes_consent, incoming.consent_source, known.consent_source) as consent_source,
         if(takes_consent, incoming.consent_at, known.consent_at) as consent_at,
         if(takes_consent, incoming.consent_purpose, known.consent_purpose) as consent_purpose,
-        if(is_newer, coalesce(incoming.source_id, known.source_id), coalesce(known.source_id, incoming.source_id)) as source_id,
+        newest(is_newer, incoming.source_id, known.source_id) as source_id,
         incoming.source_row,
         incoming.source_file,
         incoming.import_id,
@@ -133,9 +127,9 @@ select * exclude (known)
 from merged
 -- Where a record comes from does not make it a change.
 where (
-    phone_region, carrier, number_type, province, phone_city, name, surname, gender, city, birthday, due_date, child_birthday,
-    language, points, points_expire_on, tags, consent, consent_source, consent_at, consent_purpose, source_id,
-    states_consent, newest_at
+    phone_region, carrier, number_type, province, phone_city, name, surname, gender, city, birthday, due_date,
+    child_birthday, language, points, points_expire_on, tags, consent, consent_source, consent_at, consent_purpose,
+    source_id, states_consent, newest_at
 ) is distinct from (
     known.phone_region, known.carrier, known.number_type, known.province, known.phone_city, known.name, known.surname,
     known.gender, known.city, known.birthday, known.due_date, known.child_birthday, known.language, known.points,

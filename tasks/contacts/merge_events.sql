@@ -1,6 +1,7 @@
--- Works out what event_incoming changes in event_clean: event_change, one row per event id that is new or different now; the incoming row
--- wins. Writing it is publish_events.sql.
--- A row without a token is looked up by the user's own number of the person; rows that stay without are in event_unresolved.
+-- Works out what event_incoming changes in event_clean: event_change, one row per event id that is new or different
+-- now; the incoming row wins. publish_events.sql writes it.
+-- A row without a token is looked up by the user's own number of the person; rows that stay without one are in
+-- event_unresolved.
 
 create or replace temp table event_resolved as
 with member as (

@@ -1,6 +1,7 @@
--- Works out what order_incoming changes in order_clean: order_change, one row per order id that is new or different now; the incoming row
--- wins. Writing it is publish_orders.sql.
--- A row without a token is looked up by the user's own number of the person; rows that stay without are in order_unresolved.
+-- Works out what order_incoming changes in order_clean: order_change, one row per order id that is new or different
+-- now; the incoming row wins. publish_orders.sql writes it.
+-- A row without a token is looked up by the user's own number of the person; rows that stay without one are in
+-- order_unresolved.
 
 create or replace temp table order_resolved as
 with member as (
@@ -23,7 +24,8 @@ with latest as (
     where token is not null
     qualify row_number() over (partition by order_id order by source_row desc) = 1
 )
-select latest.order_id, latest.token, latest.paid_at, latest.amount, latest.discount, latest.product, latest.campaign, latest.import_id
+select latest.order_id, latest.token, latest.paid_at, latest.amount, latest.discount, latest.product,
+    latest.campaign, latest.import_id
 from latest
 left join order_clean as known on known.order_id = latest.order_id
 where known.order_id is null

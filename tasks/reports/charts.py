@@ -43,9 +43,9 @@ def draw_progress(rows: Sequence[Row], words: Words) -> str:
         for row in rows
         for column, name in zip(("sent_share", "delivered_share"), names, strict=True)
     ]
-    days = {row["at_moment"].astimezone(BUSINESS_ZONE).date() for row in rows}
-    form = "%H:%M" if len(days) == 1 else "%m-%d %H:%M" if len(days) < 4 else "%m-%d"
-    width = alt.StrokeWidth("what:N", scale=alt.Scale(domain=names, range=[6, 2]), legend=None)
+    span_s = (rows[-1]["at_moment"] - rows[0]["at_moment"]).total_seconds()
+    form = "%H:%M:%S" if span_s < 600 else "%H:%M" if span_s < 86400 else "%m-%d %H:%M"
+    width = alt.StrokeWidth("what:N", scale=alt.Scale(domain=names, range=[5, 2]), legend=None)
     base = alt.Chart({"values": values}).encode(
         x=alt.X("at:T", title=None, axis=alt.Axis(format=form, tickCount=4, labelOverlap=True, grid=False)),
         y=alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5)),
@@ -126,7 +126,10 @@ def _svg(chart: Any, height: int, name: str, description: str) -> str:
 
 def _embed(svg: str, name: str, description: str) -> str:
     """The SVG as part of a page: as wide as its place, named for screen readers, its ids its own."""
-    svg = re.sub(r'\b(id="|url\(#)', rf"\g<1>{name}-", svg)
+    # Vega counts its ids through the life of the process: numbered anew, the same chart is the same text.
+    for number, known in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg))):
+        svg = svg.replace(f'id="{known}"', f'id="{name}-{number}"').replace(f"url(#{known})", f"url(#{name}-{number})")
+    svg = re.sub(r' (?:role|aria-\w+)="[^"]*"', "", svg)
     svg = re.sub(r'(<svg\b[^>]*?) width="[\d.]+" height="[\d.]+"', r"\1", svg, count=1)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
 

@@ -8,7 +8,7 @@ from typing import Any
 from chuda.clock import BUSINESS_ZONE
 from tasks.reports.charts import Interval, draw_hours, draw_intervals, draw_progress
 from tasks.reports.figures import Figure, Row
-from tasks.reports.sections import show_interval
+from tasks.reports.sections import name_segment, show_interval
 from tasks.reports.wording import Words, count, percent
 
 SEGMENTS_DRAWN = 12
@@ -19,9 +19,11 @@ def picture_progress(progress: Figure, latency: Figure, words: Words) -> dict[st
     """Sending and delivery over time, with the median latency; None where nothing has left."""
     if not progress.rows:
         return None
+    begin, messages = progress.rows[0]["at_moment"], progress.rows[0]["submitted"]
     times = {name: words.duration(latency.first[f"{name}_s"]) for name in ("median", "p95")}
     return {
         "chart": draw_progress(progress.rows, words),
+        "axis": words.say("progress_axis", begin=words.moment(begin), count=count(messages)),
         "note": words.say("progress_note", **times) if latency.first["median_s"] is not None else "",
         "figure": progress,
         "latency": latency,
@@ -59,7 +61,7 @@ def picture_segments(figure: Figure, low_line: float, words: Words, labels: Mapp
     is_measured = any(row["clicked"] is not None for row in figure.rows)
     rate = "open_rate" if is_measured else "delivery_rate"
     drawn = [row for row in figure.rows if row[rate] is not None][:SEGMENTS_DRAWN]
-    intervals = [_interval(labels.get(row["segment"], row["segment"]), row, rate, low_line) for row in drawn]
+    intervals = [_interval(name_segment(row["segment"], labels), row, rate, low_line) for row in drawn]
     axis = words.say("open_axis" if is_measured else "delivery_axis")
     return {
         "chart": draw_intervals(intervals, "segments", axis, low_line if is_measured else None) if intervals else "",
@@ -71,7 +73,7 @@ def picture_segments(figure: Figure, low_line: float, words: Words, labels: Mapp
 
 def _segment_row(row: Row, labels: Mapping[str, str]) -> dict[str, str]:
     return {
-        "segment": labels.get(row["segment"], row["segment"]),
+        "segment": name_segment(row["segment"], labels),
         "delivered": count(row["delivered"]),
         "delivery_rate": percent(row["delivery_rate"]),
         "open_rate": percent(row["open_rate"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class VerdictBlock:
     tone: str
     sentence: str
     states: Sequence[str]
+    cures: Sequence[Mapping[str, str]] = ()
 
 
 def sum_up(headline: Row, rows: Sequence[KpiRow], complaints: int, words: Words) -> VerdictBlock:
@@ -43,7 +44,8 @@ def sum_up(headline: Row, rows: Sequence[KpiRow], complaints: int, words: Words)
     else:
         measured = sum(row.verdict == "met" for row in own)
         tone, sentence = "good", words.say("headline_met", count=measured)
-    return VerdictBlock(tone, sentence, tuple(_states(headline, complaints, words)))
+    cures = tuple({"what": f"{row.label} {row.value}", "advice": row.advice} for row in missed)
+    return VerdictBlock(tone, sentence, tuple(_states(headline, complaints, words)), cures)
 
 
 def _states(headline: Row, complaints: int, words: Words) -> list[str]:
@@ -67,7 +69,7 @@ def show_cards(rows: Sequence[KpiRow], words: Words) -> list[dict[str, Any]]:
             "chip": "" if row.is_peer and row.verdict == "missed" else row.verdict,
             "mark": row.mark,
             "verdict_text": row.verdict_text,
-            "line": row.line,
+            "line": row.line if row.is_peer else f"{words.say('line')} {row.line}",
             "basis": row.basis,
             "note": row.note,
             "interval": _interval(row.low, row.high, words) if row.low is not None else "",
@@ -107,7 +109,7 @@ def show_todo(alerts: Figure, lines: KpiLines, words: Words, segment_labels: Map
             kpi=labels.get(row["kpi"], row["kpi"]),
             value=percent(row["value"]),
             line="" if row["line"] is None else short_percent(row["line"]),
-            subject=segment_labels.get(row["subject"], row["subject"]),
+            subject=name_segment(row["subject"], segment_labels),
         )
         items.append(
             {
@@ -140,31 +142,34 @@ def show_cells(figure: Figure, line: float, words: Words) -> dict[str, Any] | No
     """Delivery by province (most messages first) and carrier, coloured by the distance from `line` (fraction)."""
     if not figure.rows:
         return None
-    carriers = [name for name in _CARRIERS if any(row["carrier"] == name for row in figure.rows)]
     by_province: dict[str, dict[str, Row]] = {}
     for row in figure.rows:
         by_province.setdefault(row["province"], {})[row["carrier"]] = row
     volumes = {name: sum(row["submitted"] for row in cells.values()) for name, cells in by_province.items()}
-    rows = [
-        {
-            "province": words.plain(name) if name == "unknown" else name,
-            "cells": [_cell(by_province[name].get(carrier), line) for carrier in carriers]
-            + [_total(by_province[name].values(), line)],
-        }
-        for name in sorted(volumes, key=lambda name: (-volumes[name], name))
-    ]
+    names = sorted(volumes, key=lambda name: (-volumes[name], name))
+    shown, more = names[:PROVINCES_SHOWN], names[PROVINCES_SHOWN:]
     return {
-        "carriers": [words.say(name) for name in carriers],
-        "rows": rows[:PROVINCES_SHOWN],
-        "more": rows[PROVINCES_SHOWN:],
+        "shown": _heat_table({name: by_province[name] for name in shown}, line, words),
+        "more": _heat_table({name: by_province[name] for name in more}, line, words) if more else None,
         "figure": figure,
     }
 
 
-def _total(cells: Any, line: float) -> dict[str, str]:
-    listed = list(cells)
-    submitted = sum(row["submitted"] for row in listed)
-    delivered = sum(row["delivered"] for row in listed)
+def _heat_table(by_province: Mapping[str, Mapping[str, Row]], line: float, words: Words) -> dict[str, Any]:
+    carriers = [name for name in _CARRIERS if any(name in cells for cells in by_province.values())]
+    rows = [
+        {
+            "province": words.plain(name) if name == "unknown" else name,
+            "cells": [_cell(cells.get(carrier), line) for carrier in carriers] + [_total(cells.values(), line)],
+        }
+        for name, cells in by_province.items()
+    ]
+    return {"carriers": [words.say(name) for name in carriers], "rows": rows}
+
+
+def _total(cells: Collection[Row], line: float) -> dict[str, str]:
+    submitted = sum(row["submitted"] for row in cells)
+    delivered = sum(row["delivered"] for row in cells)
     # The bound of the sum is not the sum of the bounds: a total is coloured, but not judged.
     return _cell({"submitted": submitted, "delivery_rate": delivered / submitted, "delivery_rate_high": 1.0}, line)
 
@@ -177,7 +182,7 @@ def _cell(row: Row | None, line: float) -> dict[str, str]:
     is_low = row["delivery_rate_high"] < line
     below = int((line - row["delivery_rate"]) / 0.025)
     colour = _GOOD if row["delivery_rate"] >= line else _STEPS_BELOW[min(below, len(_STEPS_BELOW) - 1)]
-    text = f"{'✗ ' if is_low else ''}{percent(row['delivery_rate'], 1)}"
+    text = f"{'✗' if is_low else ''}{percent(row['delivery_rate'], 1)}"
     return {"kind": "low" if is_low else "", "colour": colour, "text": text, "base": count(row["submitted"])}
 
 
@@ -234,9 +239,14 @@ def _shorten(codes: str, most: int = 4) -> str:
 def _interval(low: float | None, high: float | None, words: Words) -> str:
     if low is None or high is None:
         return ""
-    return words.say("interval", low=percent(low), high=percent(high))
+    return words.say("interval", bounds=show_interval(low, high))
 
 
 def show_interval(low: float | None, high: float | None) -> str:
-    """The bounds of a rate alone: 24.1%–26.3%."""
-    return "" if low is None or high is None else f"{percent(low)}–{percent(high)}"
+    """The bounds of a rate alone: 24.1–26.3%."""
+    return "" if low is None or high is None else f"{percent(low).removesuffix('%')}–{percent(high)}"
+
+
+def name_segment(name: str | None, labels: Mapping[str, str]) -> str:
+    """What a segment is called; without a label its name in words, so that a narrow page can break it."""
+    return labels.get(name or "", (name or "").replace("_", " "))

@@ -1,9 +1,20 @@
--- share of the submitted messages that had left, and that had arrived, at 61 moments from the first sending until 99%
--- of the receipts were in
-with message as (
-    select epoch(sent_at) as sent_s, case when is_delivered then epoch(reported_at) end as arrived_s
+-- of the largest sending (a wave on one day): the shares of its messages that had left, and that had arrived, at 61
+-- moments from its first message until 99% of its receipts were in
+with leaving as (
+    select *, wave || ' ' || strftime(sent_at, '%Y-%m-%d') as sending
     from message_fact
     where campaign_id = $campaign_id and is_submitted and sent_at is not null
+),
+
+largest as (
+    select arg_max(sending, row(messages, sending)) as sending
+    from (select sending, count(*) as messages from leaving group by sending)
+),
+
+message as (
+    select epoch(sent_at) as sent_s, case when is_delivered then epoch(reported_at) end as arrived_s
+    from leaving
+    where sending = (select sending from largest)
 ),
 
 scale as (
@@ -35,7 +46,7 @@ running as (
 ),
 
 moment as (
-    select series.step, max(running.sent) as sent, coalesce(max(running.arrived), 0) as arrived
+    select series.step, max(running.sent) as sent, max(running.arrived) as arrived
     from range(61) as series(step)
     inner join running on running.step <= series.step
     group by series.step
@@ -43,6 +54,7 @@ moment as (
 
 select
     to_timestamp(first_s + step * step_s) as at_moment,
+    submitted,
     sent / submitted as sent_share,
     arrived / submitted as delivered_share
 from moment, scale

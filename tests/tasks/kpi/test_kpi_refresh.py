@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kpi_world import NOW, World
 
-from chuda.stores.marts import open_marts
+from chuda.stores.marts import open_marts, read_rows
 from tasks.experiments.intervals import wilson_interval
 from tasks.kpi.catalog import published_marts
-from tasks.kpi.refresh import read_rows, refresh_marts
+from tasks.kpi.refresh import refresh_marts
 
 STATES = ["accepted", "rejected", "not_sent", "unknown", "unconfirmed", "suppressed", "expired", "cancelled"]
 COUNTED = [

@@ -106,8 +106,10 @@ def test_one_commit_serves_everybody_who_waits(tmp_path):
         connection = sqlite3.connect(tmp_path / "simulator.sqlite", isolation_level=None, factory=CountingConnection)
         record = Record(connection, FixedClock(datetime(2026, 11, 20, tzinfo=BUSINESS_ZONE)))
         message = ("p1-1.0", "13800138000", "text", "otp", 1)
-        ids = await asyncio.gather(*[record.submit("p1-1", [message]) for _ in range(50)])
-        assert ids == list(range(1, 51))
+        submitted = [record.submit("p1-1", [message]) for _ in range(50)]
+        assert [submission_id for submission_id, _ in submitted] == list(range(1, 51))
+        assert CountingConnection.commits == 0
+        await asyncio.gather(*[committed for _, committed in submitted])
         assert CountingConnection.commits == 1
         record.close()
 
