@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
+from prefect import Task, task
 from prefect.artifacts import create_table_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 
-from chuda.errors import GateBroken, GateFailed
+from chuda.errors import ChudaError, GateBroken, GateFailed
+from chuda.files import mask_phones
 from chuda.workspace import Workspace, open_workspace
 from expectations.gate import Gatekeeper, GateResult, record_results
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,35 @@ def open_stage(draft_id: str | None = None) -> Iterator[Stage]:
             raise
         finally:
             show_verdicts(results)
+
+
+def stage_task(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A Prefect task of this name whose result is not kept and whose unforeseen errors name no person.
+
+    Prefect stores the text of an exception, and the exception itself, in the clear. Ours carry no number; what a
+    library raises may quote one, so only its kind and place are passed on, and its text with numbers masked.
+    """
+
+    def wrap(function: Callable[P, R]) -> Task[P, R]:
+        @wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except ChudaError:
+                raise
+            except Exception as error:
+                said = mask_phones(str(error)).partition("\n")[0][:300]
+                message = f"unforeseen {type(error).__name__} at {_place_of(error)}: {said}"
+            raise ChudaError(message)
+
+        return task(name=name, persist_result=False)(guarded)
+
+    return wrap
+
+
+def _place_of(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
 
 
 def show_verdicts(results: Sequence[GateResult]) -> None:

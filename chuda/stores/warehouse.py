@@ -114,6 +114,9 @@ class Warehouse:
             "memory_limit": f"{self._memory_gb}GB",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            # With it DuckDB 1.5.5 loses rows: in a transaction, a large INSERT ... SELECT after an empty one into the
+            # same table stores nothing. Whoever needs an order says so.
+            "preserve_insertion_order": False,
         }
 
 

@@ -53,6 +53,8 @@ final as (
         contact.number_type,
         contact.phone_region,
         contact.consent,
+        contact.consent_source,
+        contact.consent_at,
         contact.consent_purpose,
         stopped.reason as suppression,
         coalesce(reserved.messages, 0) as messages_this_week

@@ -3,7 +3,8 @@
 Each rule is one SQL condition over `audience_candidate` (columns below) and names one reason. The first that holds is
 the reason on record.
 
-Columns: token, consent, consent_purpose, number_type, phone_region, suppression (reason or NULL), messages_this_week.
+Columns: token, consent, consent_source, consent_at, consent_purpose, number_type, phone_region, suppression (reason or
+NULL), messages_this_week.
 Parameters: $regions (list of the channel's regions), $weekly_cap.
 """
 
@@ -35,9 +36,14 @@ RULES: tuple[ComplianceRule, ...] = (
     ComplianceRule("consent_denied", "consent = 'denied'", "明确不同意接收", _MARKETING),
     ComplianceRule("no_consent", "consent IS DISTINCT FROM 'granted'", "没有同意记录", _MARKETING),
     ComplianceRule(
+        "consent_without_evidence",
+        "consent_source IS NULL OR consent_at IS NULL OR consent_purpose IS NULL",
+        "同意缺少来源、时间或用途",
+        _MARKETING,
+    ),
+    ComplianceRule(
         "consent_other_purpose",
-        "consent_purpose IS NOT NULL "
-        "AND NOT regexp_matches(consent_purpose, '营销|推广|促销|优惠|活动|(?i)marketing|promo')",
+        "NOT regexp_matches(consent_purpose, '营销|推广|促销|优惠|活动|(?i)marketing|promo')",
         "同意的用途不是营销",
         _MARKETING,
     ),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from prefect import task
-
 from chuda.clock import to_us
 from chuda.results import StageResult
 from chuda.stores.ledger.reading import SUPPRESSIONS, read_frame
@@ -16,10 +14,10 @@ from expectations.suites.audience import AUDIENCE
 from tasks.compliance.audience import STOPPING_SCOPES, AudienceRequest, choose_audience
 from tasks.compliance.rules import CAP_DAYS
 from tasks.planning.briefing import Briefing, read_briefing
-from tasks.stage import Stage, open_stage
+from tasks.stage import Stage, open_stage, stage_task
 
 
-@task(name="check compliance", persist_result=False)
+@stage_task("check compliance")
 def check_compliance(campaign_file: str) -> StageResult:
     """Choose the audience: everybody asked for, less those who must be left out, each with a reason."""
     with open_workspace() as workspace:

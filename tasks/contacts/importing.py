@@ -114,7 +114,7 @@ class Importer:
         return self._finish(kind, path, import_id, cleaned, cleaned.counts, merged)
 
     def _begin(self, path: Path, consent: ConsentStatement | None) -> tuple[str, CleanParameters]:
-        if not path.exists():
+        if not path.is_file():
             raise UsageError(f"{path}: there is no such file")
         import_id = import_id_of(path)
         return import_id, CleanParameters(now=self._now, source_file=path.name, consent_for_all=consent)

@@ -6,17 +6,15 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from prefect import task
-
 from chuda.clock import BUSINESS_ZONE
 from chuda.errors import UsageError
 from chuda.results import StageResult
 from tasks.contacts.importing import Imported, Importer
 from tasks.contacts.parameters import ConsentStatement
-from tasks.stage import open_stage
+from tasks.stage import open_stage, stage_task
 
 
-@task(name="import contacts", persist_result=False)
+@stage_task("import contacts")
 def import_contacts(path: str, consent: str | None = None) -> StageResult:
     """Clean and merge a contact file.
 
@@ -28,19 +26,19 @@ def import_contacts(path: str, consent: str | None = None) -> StageResult:
     return _import("contacts", "contact_clean", lambda importer: importer.contacts(Path(path), statement))
 
 
-@task(name="import orders", persist_result=False)
+@stage_task("import orders")
 def import_orders(path: str) -> StageResult:
     """Clean and merge an order file."""
     return _import("orders", "order_clean", lambda importer: importer.orders(Path(path)))
 
 
-@task(name="import events", persist_result=False)
+@stage_task("import events")
 def import_events(path: str) -> StageResult:
     """Clean and merge an event file."""
     return _import("events", "event_clean", lambda importer: importer.events(Path(path)))
 
 
-@task(name="import do-not-contact list", persist_result=False)
+@stage_task("import do-not-contact list")
 def import_do_not_contact(path: str) -> StageResult:
     """Suppress everybody on a do-not-contact list."""
     return _import("do_not_contact", "suppression", lambda importer: importer.do_not_contact(Path(path)))

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from prefect import task
 
 from chuda.results import StageResult
 from chuda.workspace import open_workspace
 from tasks.compliance.audience import exclude
 from tasks.planning.briefing import read_briefing
 from tasks.planning.texts import check_campaign_texts, overflow_policy, render_texts
-from tasks.stage import open_stage
+from tasks.stage import open_stage, stage_task
 
 
-@task(name="check content", persist_result=False)
+@stage_task("check content")
 def check_content(campaign_file: str) -> StageResult:
     """Check the campaign's templates; a blocking finding refuses the campaign."""
     with open_workspace() as workspace:
@@ -26,7 +25,7 @@ def check_content(campaign_file: str) -> StageResult:
         return StageResult("content", "", len(templates), len(templates), details=details)
 
 
-@task(name="render messages", persist_result=False)
+@stage_task("render messages")
 def render_messages(campaign_file: str) -> StageResult:
     """Render what each eligible person would get under each variant; who can get none is left out with the reason."""
     with open_workspace() as workspace:

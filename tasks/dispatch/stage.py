@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from prefect import task
-
 from chuda.errors import Refused
 from chuda.results import StageResult
 from chuda.settings import environment
@@ -18,7 +16,7 @@ from tasks.dispatch.releasing import approve_for_simulator, planned_releases, se
 from tasks.dispatch.sender import SendReport
 from tasks.dispatch.worker import send_release
 from tasks.feedback.mirror import mirror_ledger
-from tasks.stage import open_stage
+from tasks.stage import open_stage, stage_task
 
 _REFUSALS = {
     "not_approved": "has not been approved; `chuda approve {plan}`",
@@ -27,7 +25,7 @@ _REFUSALS = {
 }
 
 
-@task(name="approve and seal", persist_result=False)
+@stage_task("approve and seal")
 def approve_plan(plan_id: str, approved_by: str) -> StageResult:
     """Approve all releases of a plan on a simulator channel and seal them."""
     with open_workspace() as workspace:
@@ -38,7 +36,7 @@ def approve_plan(plan_id: str, approved_by: str) -> StageResult:
         return StageResult("approval", "release", messages, messages, details={"sealed": str(sealed)})
 
 
-@task(name="dispatch", persist_result=False)
+@stage_task("dispatch")
 def dispatch(plan_id: str, wait: bool = True) -> StageResult:
     """Send every sealed release of a plan as far as it may go now; with `wait`, until nothing more may leave at all."""
     with open_workspace() as workspace:

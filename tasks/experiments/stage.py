@@ -7,8 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-
 from chuda.errors import Refused, UsageError
 from chuda.results import StageResult
 from chuda.stores.marts import open_marts
@@ -24,10 +22,10 @@ from tasks.experiments.record import (
 )
 from tasks.planning.briefing import Briefing, read_briefing
 from tasks.planning.rollout import plan_rollout
-from tasks.stage import open_stage
+from tasks.stage import open_stage, stage_task
 
 
-@task(name="draw sample", persist_result=False)
+@stage_task("draw sample")
 def draw_sample(campaign_file: str) -> StageResult:
     """Hold out, stratify, sample and deal into arms; the same people always, for the same campaign."""
     with open_workspace() as workspace:
@@ -51,7 +49,7 @@ def draw_sample(campaign_file: str) -> StageResult:
         return StageResult("sampling", "audience_assigned", summary.eligible, kept, rejected, details=details)
 
 
-@task(name="decide experiment", persist_result=False)
+@stage_task("decide experiment")
 def decide_experiment(plan_id: str) -> StageResult:
     """Decide once, after the window; a decision that was taken stands. `details["arm"]` is what is rolled out.
 
@@ -89,7 +87,7 @@ def _check_due(connection: Any, plan_id: str, now: datetime) -> None:
         )
 
 
-@task(name="plan roll-out", persist_result=False)
+@stage_task("plan roll-out")
 def roll_out(plan_id: str, arm: str) -> StageResult:
     """Add the roll-out's releases to the plan: everybody outside the sample gets the decided arm."""
     with open_stage() as stage:

@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import asdict
 from datetime import timedelta
 
-from prefect import task
-
 from chuda.clock import to_us
 from chuda.providers.opening import open_provider
 from chuda.records.channel import ChannelRecord
@@ -20,12 +18,12 @@ from tasks.content.context import load_content_reference
 from tasks.content.replies import ReplyWords
 from tasks.feedback.mirror import mirror_ledger
 from tasks.feedback.pulling import PulledEvents, Puller
-from tasks.stage import open_stage
+from tasks.stage import open_stage, stage_task
 
 UNANSWERED_AFTER = timedelta(hours=72)
 
 
-@task(name="collect feedback", persist_result=False)
+@stage_task("collect feedback")
 def collect_feedback() -> StageResult:
     """Take receipts, replies and clicks from every channel that was used, close what was never answered, and bring
     the warehouse up to the ledger."""

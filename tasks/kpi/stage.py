@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import task
-
 from chuda.results import StageResult
 from chuda.workspace import open_workspace
 from expectations.gate import Gatekeeper, GateResult, record_results
 from expectations.suites.kpis import KPIS
+from tasks.contacts.merging import create_contact_tables
 from tasks.feedback.mirror import create_mirror
 from tasks.kpi.refresh import refresh_marts
 from tasks.planning.plan import create_plan_tables
-from tasks.stage import show_verdicts
+from tasks.stage import show_verdicts, stage_task
 
 
-@task(name="refresh KPIs", persist_result=False)
+@stage_task("refresh KPIs")
 def refresh_kpis() -> StageResult:
     """Build all marts from the warehouse and publish them by renaming the file; a failed gate leaves the old one."""
     with open_workspace() as workspace:
         now = workspace.clock.now()
         with workspace.warehouse.write() as connection:
+            create_contact_tables(connection)
             create_plan_tables(connection)
             create_mirror(connection)
         results: list[GateResult] = []

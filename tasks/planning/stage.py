@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import task
-
 from chuda.results import StageResult
 from chuda.stores.warehouse import drop_draft
 from chuda.workspace import open_workspace
 from tasks.planning.briefing import read_briefing
 from tasks.planning.plan import publish_plan, stage_messages
-from tasks.stage import open_stage
+from tasks.stage import open_stage, stage_task
 
 
-@task(name="make plan", persist_result=False)
+@stage_task("make plan")
 def make_plan(campaign_file: str) -> StageResult:
     """Freeze the draft as a plan; `details["plan_id"]` names it."""
     with open_workspace() as workspace:

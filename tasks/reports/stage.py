@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import task
-
 from chuda.errors import UsageError
 from chuda.results import StageResult
 from chuda.settings import Language
 from chuda.workspace import Workspace, open_workspace
 from tasks.reports.report import render_report
+from tasks.stage import stage_task
 
 
-@task(name="write report", persist_result=False)
+@stage_task("write report")
 def write_report(plan_id: str, language: Language = "zh") -> StageResult:
     """Write the HTML report of a plan's campaign; `details["path"]` is where."""
     with open_workspace() as workspace:

@@ -94,6 +94,16 @@ def test_a_draft_keeps_its_tables_to_itself_and_goes_whole(warehouse):
     assert names == [("draft_b", "people"), ("main", "shared")]
 
 
+def test_a_large_insert_after_an_empty_one_is_not_lost(warehouse):
+    with warehouse.write() as connection:
+        connection.execute("CREATE TABLE filled (x BIGINT)")
+        connection.execute("CREATE TEMP TABLE source AS SELECT range AS x FROM range(400000)")
+        connection.execute("INSERT INTO filled SELECT x FROM source WHERE x < 0")
+        connection.execute("INSERT INTO filled SELECT x FROM source")
+    with warehouse.read() as connection:
+        assert connection.execute("SELECT count(*) FROM filled").fetchone() == (400_000,)
+
+
 def test_spilled_rows_do_not_outlive_the_connection(warehouse, tmp_path):
     with warehouse.write() as connection:
         assert (tmp_path / "scratch").exists()

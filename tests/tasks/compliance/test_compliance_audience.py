@@ -9,7 +9,15 @@ import pytest
 from tasks.compliance.audience import AudienceRequest, choose_audience
 
 REQUEST = AudienceRequest("marketing", segments=("a", "b"), left_out=("out",), where="points > 0", regions=("CN",))
-PERSON = {"consent": "granted", "purpose": "营销短信", "region": "CN", "points": 1, "segments": ("a",)}
+PERSON = {
+    "consent": "granted",
+    "source": "门店",
+    "at": "2026-10-01",
+    "purpose": "营销短信",
+    "region": "CN",
+    "points": 1,
+    "segments": ("a",),
+}
 
 
 def audience(people: dict[str, dict], suppressions=(), reserved=None, alternates=(), request=REQUEST):
@@ -18,15 +26,16 @@ def audience(people: dict[str, dict], suppressions=(), reserved=None, alternates
     connection.execute("CREATE TABLE contact_clean (token VARCHAR, name VARCHAR, surname VARCHAR, gender VARCHAR, "
                        "language VARCHAR, points BIGINT, points_expire_on DATE, city VARCHAR, phone_city VARCHAR, "
                        "province VARCHAR, carrier VARCHAR, number_type VARCHAR, phone_region VARCHAR, consent VARCHAR, "
-                       "consent_purpose VARCHAR)")  # fmt: skip
+                       "consent_source VARCHAR, consent_at TIMESTAMPTZ, consent_purpose VARCHAR)")  # fmt: skip
     connection.execute("CREATE TABLE contact_tagged (token VARCHAR, points BIGINT)")
     connection.execute("CREATE TABLE segment_member (segment VARCHAR, token VARCHAR, to_at TIMESTAMPTZ)")
     connection.execute("CREATE TABLE contact_alternate (token VARCHAR, alternate_token VARCHAR)")
     for token, changes in people.items():
         person = {**PERSON, **changes}
         connection.execute(
-            "INSERT INTO contact_clean (token, phone_region, consent, consent_purpose) VALUES (?, ?, ?, ?)",
-            [token, person["region"], person["consent"], person["purpose"]],
+            "INSERT INTO contact_clean (token, phone_region, consent, consent_source, consent_at, consent_purpose) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            [token, *(person[name] for name in ("region", "consent", "source", "at", "purpose"))],
         )
         connection.execute("INSERT INTO contact_tagged VALUES (?, ?)", [token, person["points"]])
         for segment in person["segments"]:
@@ -49,7 +58,9 @@ def audience(people: dict[str, dict], suppressions=(), reserved=None, alternates
         ({"consent": "denied"}, "consent_denied"),
         ({"consent": "none"}, "no_consent"),
         ({"purpose": "售后服务通知"}, "consent_other_purpose"),
-        ({"purpose": None}, None),
+        ({"purpose": None}, "consent_without_evidence"),
+        ({"source": None}, "consent_without_evidence"),
+        ({"at": None}, "consent_without_evidence"),
         ({"purpose": "Marketing SMS"}, None),
         ({"region": "HK"}, "region_not_covered"),
         ({"consent": "denied", "region": "HK"}, "consent_denied"),
