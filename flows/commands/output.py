@@ -54,7 +54,7 @@ def is_json() -> bool:
 
 def show(data: Mapping[str, Any], text: str) -> None:
     """Print `text` for people or `data` for machines."""
-    print(json.dumps(data, ensure_ascii=False, default=str)) if is_json() else console.print(text)
+    print(json.dumps(data, ensure_ascii=False, default=str)) if is_json() else console.print(text, markup=False)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
