@@ -287,3 +287,61 @@ def test_a_held_up_process_starts_nothing_with_an_old_intent(ledger, keys, frida
     with ledger.read() as connection:
         codes = connection.exec_driver_sql("SELECT code FROM attempt ORDER BY number").scalars().all()
     assert codes == ["stale_intent", ""]
+
+
+def test_an_approval_that_has_run_out_counts_no_more(ledger, keys, clock):
+    release = put_release(ledger, keys, clock.now(), people=phones(10))
+    with ledger.write() as connection:
+        connection.exec_driver_sql(f"UPDATE approval SET expires_us = {to_us(clock.now())}")
+    assert run(ledger, keys, clock, FakeProvider(), release).stop == "approval_expired"
+
+
+def test_nothing_leaves_before_its_slot_and_it_says_when(ledger, keys, clock):
+    opens_at = clock.now() + timedelta(hours=2)
+    release = put_release(ledger, keys, clock.now(), people=phones(10), not_before=opens_at)
+    provider = FakeProvider()
+    report = run(ledger, keys, clock, provider, release)
+    assert (report.stop, report.resume_at, provider.calls) == ("window_closed", opens_at, 0)
+
+
+def test_an_unknown_is_asked_about_only_after_the_grace(ledger, keys, clock):
+    release = put_release(ledger, keys, clock.now(), people=phones(10))
+    started, asked = clock.now(), []
+
+    class Watched(FakeProvider):
+        async def find(self, batch_id):
+            asked.append(clock.now() - started)
+            return await super().find(batch_id)
+
+    timeout = SendResult(MessageResult("unknown", "ReadTimeout"))
+    run(ledger, keys, clock, Watched(answer=lambda n, _b, _m: timeout if n == 1 else ACCEPTED), release)
+    assert asked == [timedelta(seconds=LIMITS.query_grace_s)]
+
+
+def test_the_pause_a_provider_asks_for_is_kept(ledger, keys, clock):
+    release = put_release(ledger, keys, clock.now(), people=phones(20))
+    moments = []
+
+    def answer(n, _batch, _messages):
+        moments.append(clock.now())
+        return SendResult(MessageResult("not_sent", "429"), retry_after_s=7) if n == 1 else ACCEPTED
+
+    provider = FakeProvider(answer=answer, takes=lambda n, _b: n != 1)
+    one_by_one = ChannelLimits(parts_per_second=1000, max_in_flight=1, is_query_definitive=True)
+    assert run(ledger, keys, clock, provider, release, one_by_one).stop == "done"
+    assert moments[1] - moments[0] >= timedelta(seconds=6.9)
+    assert provider.taken == dict.fromkeys(phones(20), 1)
+
+
+def test_cancelling_leaves_what_is_in_question_to_be_settled(ledger, keys, clock):
+    release = put_release(ledger, keys, clock.now(), people=phones(20))
+    timeout = SendResult(MessageResult("unknown", "ReadTimeout"))
+    hint = ChannelLimits(parts_per_second=10, max_in_flight=1, query_grace_s=5)
+
+    def answer(_n, _batch, _messages):
+        with ledger.write() as connection:
+            set_control(connection, "p1", Control("cancelled", "stop", "test"), 0)
+        return timeout
+
+    run(ledger, keys, clock, FakeProvider(answer=answer), release, hint)
+    assert counts(ledger) == {"unknown": 10, "cancelled": 10}
