@@ -27,7 +27,7 @@ from tasks.compliance.rules import CAP_DAYS, WEEKLY_CAP
 _WEEK_US = CAP_DAYS * 24 * 3600 * 1_000_000
 _RELEASE = """
 SELECT p.plan_hash, p.campaign_id, p.occurrence, p.message_type, p.channel, p.channel_record, p.window_start_minute,
-       p.window_end_minute, p.seen_releases, p.campaign, r.size, r.parts, r.opens_at, r.expires_at
+       p.window_end_minute, r.size, r.parts, r.opens_at, r.expires_at
 FROM plan_release r JOIN plan_made p ON p.plan_id = r.plan_id WHERE r.plan_id = ? AND r.number = ?
 """
 _MESSAGES = """
@@ -46,25 +46,35 @@ class PlannedRelease:
     weekly_cap: int
 
 
-def read_release(
-    connection: Any, plan_id: str, number: int, now_us: int, weekly_cap: int = WEEKLY_CAP
-) -> PlannedRelease:
-    """A release of a published plan.
+def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) -> Release:
+    """A release of a published plan without its messages.
 
     Raises:
         UsageError: there is no such plan or release.
     """
     row = connection.execute(_RELEASE, [plan_id, number]).fetchone()
     if row is None:
-        raise UsageError(f"plan {plan_id} has no release {number}; `chuda plan` lists plans")
-    release = Release(
+        raise UsageError(f"plan {plan_id} has no release {number}; `chuda calendar` lists plans")
+    return Release(
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=row[0], campaign_id=row[1], occurrence=row[2],
-        message_type=row[3], channel=row[4], channel_record=row[5], size=row[10], parts=row[11],
-        not_before_us=to_us(row[12]), not_after_us=to_us(row[13]), window_start_minute=row[6],
+        message_type=row[3], channel=row[4], channel_record=row[5], size=row[8], parts=row[9],
+        not_before_us=to_us(row[10]), not_after_us=to_us(row[11]), window_start_minute=row[6],
         window_end_minute=row[7], sealed_us=now_us,
     )  # fmt: skip
+
+
+def read_release(
+    connection: Any, plan_id: str, number: int, now_us: int, weekly_cap: int = WEEKLY_CAP
+) -> PlannedRelease:
+    """A release of a published plan with its messages.
+
+    Raises:
+        UsageError: there is no such plan or release.
+    """
+    release = read_release_row(connection, plan_id, number, now_us)
+    seen = connection.execute("SELECT seen_releases FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone()[0]
     messages = connection.execute(_MESSAGES, [plan_id, number]).pl()
-    return PlannedRelease(release, messages, frozenset(row[8]), weekly_cap)
+    return PlannedRelease(release, messages, frozenset(seen), weekly_cap)
 
 
 def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, keys: Keys) -> bool:

@@ -14,12 +14,12 @@ from typing import Literal
 from sqlalchemy import Connection, Row, text
 
 from chuda.clock import from_us, to_us
+from chuda.stores.ledger.approvals import find_hold
 from chuda.stores.ledger.leases import Lease, still_held
 from chuda.stores.ledger.releases import (
     Release,
     except_messages,
     expire_release,
-    find_approval,
     find_control,
     split_tokens,
 )
@@ -143,11 +143,9 @@ def _why_not(connection: Connection, lease: Lease, release: Release, now: dateti
     if to_us(now) >= release.not_after_us:
         expire_release(connection, release.release_id)
         return Claims(stop="expired")
-    approval = find_approval(connection, release.release_id)
-    if approval is None or approval.plan_hash != release.plan_hash:
-        return Claims(stop="not_approved")
-    if to_us(now) >= approval.expires_us:
-        return Claims(stop="approval_expired")
+    hold = find_hold(connection, release, to_us(now))
+    if hold is not None:
+        return Claims(stop=hold.stop, wait_us=hold.wait_us)
     window = _window(release)
     earliest = max(now, from_us(release.not_before_us))
     opening = window.next_opening(earliest)

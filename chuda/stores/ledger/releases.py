@@ -48,18 +48,6 @@ class SealedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """Somebody approved exactly the plan with this hash for this release."""
-
-    release_id: str
-    plan_hash: str
-    approved_by: str
-    method: str
-    approved_us: int
-    expires_us: int
-
-
-@dataclass(frozen=True, slots=True)
 class Control:
     """Whether a plan runs, is paused or cancelled, and why."""
 
@@ -71,26 +59,6 @@ class Control:
 def split_tokens(joined: str) -> list[str]:
     """The tokens of a batch, in order of position."""
     return [joined[start : start + TOKEN_LENGTH] for start in range(0, len(joined), TOKEN_LENGTH)]
-
-
-def approve(connection: Connection, approval: Approval) -> None:
-    """Record an approval; a newer one replaces one that was for another hash or has expired."""
-    connection.execute(
-        text(
-            "INSERT INTO approval (release_id, plan_hash, approved_by, method, approved_us, expires_us) "
-            "VALUES (:release_id, :plan_hash, :approved_by, :method, :approved_us, :expires_us) "
-            "ON CONFLICT (release_id) DO UPDATE SET plan_hash = excluded.plan_hash, "
-            "approved_by = excluded.approved_by, "
-            "method = excluded.method, approved_us = excluded.approved_us, expires_us = excluded.expires_us"
-        ),
-        asdict(approval),
-    )
-
-
-def find_approval(connection: Connection, release_id: str) -> Approval | None:
-    """The approval on record for a release."""
-    row = connection.execute(text("SELECT * FROM approval WHERE release_id = :id"), {"id": release_id}).one_or_none()
-    return None if row is None else Approval(**row._mapping)
 
 
 def seal(connection: Connection, release: Release, batches: Sequence[SealedBatch], lost: dict[str, str]) -> bool:
