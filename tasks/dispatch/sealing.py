@@ -12,6 +12,7 @@ import polars as pl
 from chuda.clock import to_us
 from chuda.errors import UsageError
 from chuda.keys import Keys
+from chuda.message_types import rules_of
 from chuda.sealing import seal_messages
 from chuda.stores.ledger import Connection
 from chuda.stores.ledger.releases import (
@@ -103,7 +104,7 @@ def _batches(people: pl.DataFrame, keys: Keys) -> Iterator[SealedBatch]:
 
 def _over_cap(connection: Connection, planned: PlannedRelease) -> set[str]:
     release = planned.release
-    if release.message_type != "marketing":
+    if not rules_of(release.message_type).capped:
         return set()
     around = marketing_releases_between(
         connection, release.not_before_us - _WEEK_US, release.not_after_us + _WEEK_US, own_plan=release.plan_id

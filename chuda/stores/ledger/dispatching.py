@@ -14,6 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, Row, text
 
 from chuda.clock import from_us, to_us
+from chuda.message_types import rules_of
 from chuda.stores.ledger.approvals import find_hold
 from chuda.stores.ledger.leases import Lease, still_held
 from chuda.stores.ledger.releases import (
@@ -25,7 +26,7 @@ from chuda.stores.ledger.releases import (
 )
 from chuda.stores.ledger.suppression import suppressed_among
 from chuda.stores.ledger.throttle import Throttle
-from chuda.windows import LEGAL_WINDOWS, DailyWindow
+from chuda.windows import DailyWindow
 
 Outcome = Literal["accepted", "rejected", "not_sent", "unknown", "unconfirmed", "suppressed"]
 CLOSED = ("accepted", "rejected", "unconfirmed", "suppressed")
@@ -157,7 +158,7 @@ def _why_not(connection: Connection, lease: Lease, release: Release, now: dateti
 def _window(release: Release) -> DailyWindow:
     # The legal window is applied again here, whatever the release says: no row can widen it.
     own = DailyWindow(release.window_start_minute, release.window_end_minute)
-    return own.intersect(LEGAL_WINDOWS[release.message_type])
+    return own.intersect(rules_of(release.message_type).window)
 
 
 def _ready_batches(

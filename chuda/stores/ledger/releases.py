@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from chuda.errors import Refused, UsageError
 from chuda.keys import TOKEN_LENGTH
+from chuda.message_types import COUNTING_TYPES
 
 # States in which a message still counts towards a person's weekly cap.
 COUNTING_STATES = ("planned", "intent", "not_sent", "accepted", "unknown", "unconfirmed")
@@ -173,13 +174,16 @@ def marketing_releases_between(connection: Connection, from_us: int, to_us: int,
 
     A release with something open may still send until it expires; one that is finished ended with its last attempt.
     """
-    rows = connection.execute(text(_BETWEEN), {"from_us": from_us, "to_us": to_us, "own": own_plan})
+    rows = connection.execute(
+        text(_BETWEEN.format(types=_COUNTING)), {"from_us": from_us, "to_us": to_us, "own": own_plan}
+    )
     return {row.release_id for row in rows}
 
 
+_COUNTING = ", ".join(f"'{name}'" for name in sorted(COUNTING_TYPES))
 _BETWEEN = """
 SELECT r.release_id FROM release r
-WHERE r.message_type = 'marketing' AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
+WHERE r.message_type IN ({types}) AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
     WHEN EXISTS (SELECT 1 FROM batch b WHERE b.release_id = r.release_id
                  AND b.state IN ('planned', 'not_sent', 'intent'))
     THEN r.not_after_us
