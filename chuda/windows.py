@@ -1,4 +1,4 @@
-"""When a message may leave: daily windows, half-open, in Asia/Shanghai; the legal one cannot be widened."""
+"""When a message may leave: daily windows, half-open, in Asia/Shanghai; the law's are in `message_types`."""
 
 from __future__ import annotations
 
@@ -61,14 +61,6 @@ class DailyWindow:
 
 # What has left us may wait in the provider's queue: nothing starts this close to a window's end.
 QUEUE_MARGIN_MINUTES = 5
-
-# MIIT and the product's own rule: no marketing from 21:00 to 8:00.
-LEGAL_WINDOWS = {
-    "marketing": DailyWindow(8 * 60, 21 * 60),
-    "notification": DailyWindow(8 * 60, 22 * 60),
-    "otp": DailyWindow(0, 24 * 60),
-    "test": DailyWindow(8 * 60, 22 * 60),
-}
 
 
 def window_between(start: time, end: time) -> DailyWindow:

@@ -81,6 +81,9 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
 def dispatch_due() -> list[str]:
     """Send what was approved and is due; safe to run as often as one likes.
 
+    A plan that may not go on (its approval void, its channel refused) does not hold up the others; the flow fails at
+    its end and names it.
+
     Returns:
         The ids of the plans it worked on.
 

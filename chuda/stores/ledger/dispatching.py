@@ -15,18 +15,19 @@ from typing import Literal
 from sqlalchemy import Connection, Row, text
 
 from chuda.clock import from_us, to_us
+from chuda.message_types import rules_of
+from chuda.stores.ledger.approvals import find_hold
 from chuda.stores.ledger.leases import Lease, still_held
 from chuda.stores.ledger.releases import (
     Release,
     close_release,
     except_messages,
-    find_approval,
     find_control,
     split_tokens,
 )
 from chuda.stores.ledger.suppression import suppressed_among
 from chuda.stores.ledger.throttle import RateLimits, Throttle
-from chuda.windows import LEGAL_WINDOWS, QUEUE_MARGIN_MINUTES, DailyWindow, at_minute
+from chuda.windows import QUEUE_MARGIN_MINUTES, DailyWindow, at_minute
 
 Outcome = Literal["accepted", "rejected", "not_sent", "unknown", "unconfirmed", "suppressed"]
 CLOSED = ("accepted", "rejected", "unconfirmed", "suppressed")
@@ -155,11 +156,9 @@ def _why_not(connection: Connection, lease: Lease, release: Release, now: dateti
         if control is not None and control.state == "cancelled":
             close_release(connection, release.release_id, "cancelled")  # what came back unsent since
         return Claims(stop="not_released" if control is None else control.state)
-    approval = find_approval(connection, release.release_id)
-    if approval is None or approval.plan_hash != release.plan_hash:
-        return Claims(stop="not_approved")
-    if to_us(now) >= approval.expires_us:
-        return Claims(stop="approval_expired")
+    hold = find_hold(connection, release, to_us(now))
+    if hold is not None:
+        return Claims(stop=hold.stop, wait_us=hold.wait_us)
     window = _window(release)
     earliest = max(now, from_us(release.not_before_us))
     opening = window.next_opening(earliest)
@@ -171,7 +170,7 @@ def _why_not(connection: Connection, lease: Lease, release: Release, now: dateti
 def _window(release: Release) -> DailyWindow:
     # The legal window is applied again here, whatever the release says: no row can widen it.
     own = DailyWindow(release.window_start_minute, release.window_end_minute)
-    return own.intersect(LEGAL_WINDOWS[release.message_type]).without_margin(QUEUE_MARGIN_MINUTES)
+    return own.intersect(rules_of(release.message_type).window).without_margin(QUEUE_MARGIN_MINUTES)
 
 
 def _ready_batches(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from chuda.errors import Refused, UsageError
 from chuda.keys import TOKEN_LENGTH
+from chuda.message_types import COUNTING_TYPES
 
 # States in which a message still counts towards a person's weekly cap.
 COUNTING_STATES = ("planned", "intent", "not_sent", "accepted", "unknown", "unconfirmed")
@@ -49,18 +50,6 @@ class SealedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """Somebody approved exactly the plan with this hash for this release."""
-
-    release_id: str
-    plan_hash: str
-    approved_by: str
-    method: str
-    approved_us: int
-    expires_us: int
-
-
-@dataclass(frozen=True, slots=True)
 class Control:
     """Whether a plan runs, is paused or cancelled, and why."""
 
@@ -73,26 +62,6 @@ class Control:
 def split_tokens(joined: str) -> list[str]:
     """The tokens of a batch, in order of position."""
     return [joined[start : start + TOKEN_LENGTH] for start in range(0, len(joined), TOKEN_LENGTH)]
-
-
-def approve(connection: Connection, approval: Approval) -> None:
-    """Record an approval; a newer one replaces one that was for another hash or has expired."""
-    connection.execute(
-        text(
-            "INSERT INTO approval (release_id, plan_hash, approved_by, method, approved_us, expires_us) "
-            "VALUES (:release_id, :plan_hash, :approved_by, :method, :approved_us, :expires_us) "
-            "ON CONFLICT (release_id) DO UPDATE SET plan_hash = excluded.plan_hash, "
-            "approved_by = excluded.approved_by, "
-            "method = excluded.method, approved_us = excluded.approved_us, expires_us = excluded.expires_us"
-        ),
-        asdict(approval),
-    )
-
-
-def find_approval(connection: Connection, release_id: str) -> Approval | None:
-    """The approval on record for a release."""
-    row = connection.execute(text("SELECT * FROM approval WHERE release_id = :id"), {"id": release_id}).one_or_none()
-    return None if row is None else Approval(**row._mapping)
 
 
 def seal(connection: Connection, release: Release, batches: Sequence[SealedBatch], lost: dict[str, str]) -> bool:
@@ -207,13 +176,16 @@ def marketing_releases_between(connection: Connection, from_us: int, to_us: int,
 
     A release with something open may still send until it expires; one that is finished ended with its last attempt.
     """
-    rows = connection.execute(text(_BETWEEN), {"from_us": from_us, "to_us": to_us, "own": own_plan})
+    rows = connection.execute(
+        text(_BETWEEN.format(types=_COUNTING)), {"from_us": from_us, "to_us": to_us, "own": own_plan}
+    )
     return {row.release_id for row in rows}
 
 
+_COUNTING = ", ".join(f"'{name}'" for name in sorted(COUNTING_TYPES))
 _BETWEEN = """
 SELECT r.release_id FROM release r
-WHERE r.message_type = 'marketing' AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
+WHERE r.message_type IN ({types}) AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
     WHEN EXISTS (SELECT 1 FROM batch b WHERE b.release_id = r.release_id
                  AND b.state IN ('planned', 'not_sent', 'intent', 'unknown'))
     THEN r.not_after_us

@@ -77,10 +77,44 @@ approval = Table(
     metadata,
     Column("release_id", Text, primary_key=True),
     _text("plan_hash"),
+    _text("release_digest"),  # of the release's row: endpoint, window, size …
     _text("approved_by"),
-    _text("method"),  # 'totp' or 'simulator'
+    _text("method"),  # 'totp', 'recovery' or 'simulator'
     _integer("approved_us"),
     _integer("expires_us"),
+)
+
+approval_event = Table(
+    "approval_event",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("plan_id"),
+    _text("release_id"),
+    _text("event"),  # approved, refused, voided, expired
+    _text("by"),
+    _text("detail"),
+    _integer("at_us"),
+    Index("approval_event_by_plan", "plan_id"),
+)
+
+approver = Table(
+    "approver",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed with the workspace's key
+    _integer("enrolled_us"),
+    _integer("last_step"),  # the last 30-second step whose code was used: none is taken twice
+    _integer("wrong_codes"),  # in a row
+    _integer("blocked_until_us"),  # real time, as codes are
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    _text("approver"),
+    _text("digest"),
+    _integer("used_us", nullable=True),
+    PrimaryKeyConstraint("approver", "digest"),
 )
 
 release = Table(

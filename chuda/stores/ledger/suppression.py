@@ -9,7 +9,8 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 
-Scope = Literal["marketing", "all"]
+from chuda.message_types import Scope, rules_of
+
 Reason = Literal["opt_out", "complaint", "blacklist", "manual", "do_not_contact", "consent_withdrawn", "erased"]
 
 
@@ -24,14 +25,6 @@ class Suppression:
     at_us: int
     recorded_us: int
 
-
-# Which scopes stop which type: notifications stop only for those who opted out of all, OTPs for nobody.
-_STOPPING_SCOPES: dict[str, tuple[Scope, ...]] = {
-    "marketing": ("marketing", "all"),
-    "notification": ("all",),
-    "otp": (),
-    "test": (),
-}
 
 _EACH_TOKEN = {
     "sqlite": "json_each(:tokens) AS t",
@@ -59,7 +52,7 @@ def suppress(connection: Connection, entries: Sequence[Suppression]) -> int:
 
 def suppressed_among(connection: Connection, tokens: Iterable[str], message_type: str) -> set[str]:
     """Those of `tokens` that may not get a message of this type, for a number of their own or an alternate one."""
-    scopes = _STOPPING_SCOPES[message_type]
+    scopes = rules_of(message_type).stopped_by
     wanted = list(tokens)
     if not scopes or not wanted:
         return set()

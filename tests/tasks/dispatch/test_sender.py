@@ -13,6 +13,7 @@ from chuda.errors import ProviderTrouble, Refused
 from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, SendResult
 from chuda.stores.ledger import Ledger
+from chuda.stores.ledger.approvals import digest_release
 from chuda.stores.ledger.releases import Control, Release, set_control, state_counts
 from chuda.stores.ledger.suppression import Suppression, suppress
 from tasks.dispatch.sender import ChannelLimits, Sender, SendReport
@@ -106,7 +107,8 @@ def test_without_an_approval_of_this_very_plan_nothing_leaves(ledger, keys, cloc
     assert run(ledger, keys, clock, FakeProvider(), release).stop == "not_approved"
     with ledger.write() as connection:
         connection.exec_driver_sql(
-            f"INSERT INTO approval VALUES ('p1-1', 'other-hash', 'x', 'totp', 0, {to_us(clock.now()) + 10**9})"
+            "INSERT INTO approval VALUES "
+            f"('p1-1', 'other-hash', '{digest_release(release)}', 'x', 'totp', 0, {to_us(clock.now()) + 10**9})"
         )
     assert run(ledger, keys, clock, FakeProvider(), release).stop == "not_approved"
 
