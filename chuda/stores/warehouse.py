@@ -9,7 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,9 @@ from chuda.keys import TOKEN_LENGTH, Keys
 
 Connection = duckdb.DuckDBPyConnection
 _POLL_S = 0.1
+_SPILL = "duckdb-"
+_spill_lock = threading.Lock()
+_spill_users: Counter[Path] = Counter()
 
 
 class Warehouse:
@@ -91,9 +96,11 @@ class Warehouse:
 
     @contextmanager
     def _open(self, read_only: bool) -> Iterator[Connection]:
-        spill = self._scratch / f"duckdb-{os.getpid()}"
-        # DuckDB spills rows in the clear: only inside the state folder, for us alone, gone afterwards.
-        spill.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _spilling(self._scratch) as spill, self._connect(spill, read_only) as connection:
+            yield connection
+
+    @contextmanager
+    def _connect(self, spill: Path, read_only: bool) -> Iterator[Connection]:
         try:
             connection = duckdb.connect(str(self._path), read_only=read_only, config=self._settings(spill))
         except duckdb.Error as error:
@@ -106,7 +113,6 @@ class Warehouse:
             yield connection
         finally:
             connection.close()
-            shutil.rmtree(spill, ignore_errors=True)
 
     def _settings(self, spill: Path) -> dict[str, str | bool | int | float | list[str]]:
         return {
@@ -118,6 +124,46 @@ class Warehouse:
             # same table stores nothing. Whoever needs an order says so.
             "preserve_insertion_order": False,
         }
+
+
+@contextmanager
+def _spilling(scratch: Path) -> Iterator[Path]:
+    """The folder this process spills into while it has a connection open, for us alone, gone with the last one.
+
+    DuckDB spills rows in the clear: only inside the state folder. Connections of one process to one file are one
+    database to DuckDB and must name the same folder, so it is counted who is in it.
+    """
+    spill = scratch / f"{_SPILL}{os.getpid()}"
+    with _spill_lock:
+        if not _spill_users[spill]:
+            _sweep(scratch)
+            spill.mkdir(parents=True, mode=0o700)
+        _spill_users[spill] += 1
+    try:
+        yield spill
+    finally:
+        with _spill_lock:
+            _spill_users[spill] -= 1
+            if not _spill_users[spill]:
+                shutil.rmtree(spill, ignore_errors=True)
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove what processes left that were killed: their folders say whose they are."""
+    for folder in scratch.glob(f"{_SPILL}*"):
+        owner = folder.name.removeprefix(_SPILL)
+        if not owner.isdigit() or int(owner) == os.getpid() or not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def add_token_macro(connection: Connection, keys: Keys) -> None:
