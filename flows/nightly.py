@@ -23,7 +23,8 @@ from tasks.segments.stage import refresh_all_segments
 # What restricts comes first: a do-not-contact list is in force before anything is planned.
 _IMPORTS: Mapping[str, Callable[[str], StageResult]] = {
     "do_not_contact": import_do_not_contact,
-    "contacts": import_contacts,
+    # A full export every night costs what changed in it.
+    "contacts": lambda path: import_contacts(path, changed_only=True),
     "orders": import_orders,
     "events": import_events,
 }
