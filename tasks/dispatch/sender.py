@@ -21,6 +21,7 @@ from chuda.stores.ledger.dispatching import (
     Claim,
     Claims,
     Moment,
+    OpenQuestion,
     RequestOutcome,
     adopt_orphans,
     claim,
@@ -146,20 +147,23 @@ class Sender:
         if self._clock.now() - one.leaves_at > STALE_AFTER:
             # The process was held up: what was true at the claim may not be now, so it starts nothing.
             return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
-        phones, texts = unseal_messages(self._keys, one.batch_id, one.sealed)
-        messages = [
-            OutgoingMessage(message_id(one.batch_id, p), phones[p], texts[p], release.message_type)
-            for p in one.positions
-        ]
-        answer = await self._provider.send(one.batch_id, messages)
+        answer = await self._provider.send(one.batch_id, self._open(one, release))
         self._requests += 1
         self._halt = answer.stop or self._halt
         if answer.retry_after_s:
             await asyncio.to_thread(self._slow_down, release, answer.retry_after_s)
         outcome = settle_answer(one, answer)
-        is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.retry_after_s
+        is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.is_limited
         self._failures = self._failures + 1 if is_failure else 0
         return outcome
+
+    def _open(self, sealed: Claim | OpenQuestion, release: Release) -> list[OutgoingMessage]:
+        batch_id = sealed.batch_id
+        phones, texts = unseal_messages(self._keys, batch_id, sealed.sealed)
+        return [
+            OutgoingMessage(message_id(batch_id, p), phones[p], texts[p], release.message_type)
+            for p in sealed.positions
+        ]
 
     def _slow_down(self, release: Release, seconds: float) -> None:
         with self._ledger.write() as connection:
@@ -174,7 +178,8 @@ class Sender:
         for question in questions:
             grace = timedelta(seconds=self._limits.query_grace_s)
             await self._clock.sleep_until(from_us(question.since_us) + grace)
-            found = await self._provider.find(question.batch_id)
+            since = from_us(question.since_us)
+            found = await self._provider.find(question.batch_id, self._open(question, release), since)
             outcome = settle_question(question, found, self._limits.is_query_definitive)
             unknown += outcome.outcome == "unknown"
             reopened += outcome.outcome == "not_sent"
