@@ -51,7 +51,7 @@ class GenericProvider:
     async def find(
         self,
         batch_id: str,
-        messages: Sequence[OutgoingMessage],
+        messages: Sequence[OutgoingMessage],  # noqa: ARG002
         since: datetime,  # noqa: ARG002
     ) -> Mapping[str, MessageResult]:
         """What the provider has of a batch; messages it does not name it does not have."""
