@@ -7,9 +7,12 @@ Times are microseconds since 1970 UTC (`*_us`). The same definitions serve SQLit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -19,6 +22,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.event import listens_for
 
 SCHEMA_VERSION = "1"
 
@@ -32,6 +36,16 @@ def _text(name: str, nullable: bool = False) -> Column[str]:
 
 def _integer(name: str, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
+
+
+def _written_by() -> Column[int]:
+    # The transaction that wrote the row, on PostgreSQL only: there a row with a smaller id may be committed later.
+    return Column("written_xid", BigInteger, nullable=True)
+
+
+def _index_by_writer(table: str) -> Index:
+    is_written = text("written_xid IS NOT NULL")
+    return Index(f"{table}_by_writer", "written_xid", sqlite_where=is_written, postgresql_where=is_written)
 
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), _text("value"))
@@ -171,7 +185,9 @@ receipt = Table(
     _integer("parts"),
     _integer("reported_us"),
     _integer("received_us"),
-    Index("receipt_by_batch", "batch_id"),
+    Index("receipt_by_message", "batch_id", "position"),
+    _written_by(),
+    _index_by_writer("receipt"),
 )
 
 reply = Table(
@@ -184,6 +200,9 @@ reply = Table(
     _text("kind"),  # opt_out, complaint, keyword:<word>, other
     _integer("replied_us"),
     _integer("received_us"),
+    _written_by(),
+    _index_by_writer("reply"),
+    Index("reply_by_token", "token"),
 )
 
 click = Table(
@@ -197,6 +216,94 @@ click = Table(
     _text("link"),
     _integer("clicked_us"),
     _integer("received_us"),
+    _written_by(),
+    _index_by_writer("click"),
+    Index("click_by_token", "token"),
+)
+
+# What was handed over, before anything is made of it: a pull that forgets what it told, and a push that is answered
+# only once the event is durable, both rest on this table. Items are tokenised, numbers in texts masked; purged when done.
+feed_page = Table(
+    "feed_page",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("feed"),  # 'receipts', 'replies' or 'clicks'
+    _text("fingerprint", nullable=True),  # of a pushed body: the same one twice is one page; NULL for what was pulled
+    _text("items", nullable=True),
+    _integer("size"),
+    _integer("tries"),
+    _integer("received_us"),
+    _integer("processed_us", nullable=True),
+    Index("feed_page_once", "channel", "feed", "fingerprint", unique=True),
+    Index(
+        "feed_page_waiting",
+        "id",
+        sqlite_where=text("processed_us IS NULL"),
+        postgresql_where=text("processed_us IS NULL"),
+    ),
+)
+
+feed_reject = Table(
+    "feed_reject",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("feed"),
+    _text("reason"),
+    _text("shown"),  # what stood there, numbers masked
+    _integer("received_us"),
+    _integer("settled_us", nullable=True),
+    _text("settled_by", nullable=True),
+)
+
+scanner_click = Table(
+    "scanner_click",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("batch_id"),
+    _integer("position"),
+    _text("token"),
+    _text("agent"),
+    _integer("clicked_us"),
+)
+
+complaint = Table(
+    "complaint",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("token"),
+    _text("shown"),  # 138****0001
+    _text("channel"),  # empty if it came another way
+    _text("source"),  # 'reply' or how else it came: hotline, provider, regulator …
+    _text("text"),  # numbers in it masked
+    _integer("complained_us"),
+    _integer("received_us"),
+    _integer("deadline_us"),  # the opt-out is complete by then
+    _integer("done_us", nullable=True),  # when the person was suppressed
+    _text("cause", nullable=True),
+    _text("action", nullable=True),
+    _integer("closed_us", nullable=True),
+    _text("closed_by", nullable=True),
+    Index("complaint_by_token", "token"),
+)
+
+reply_read = Table(
+    "reply_read",
+    metadata,
+    Column("reply_id", BigInteger, primary_key=True),
+    _text("by"),
+    _integer("at_us"),
+)
+
+alternate = Table(
+    "alternate",
+    metadata,
+    _text("token"),
+    _text("alternate_token"),
+    PrimaryKeyConstraint("token", "alternate_token"),
+    Index("alternate_by_alternate", "alternate_token"),
 )
 
 feed_cursor = Table(
@@ -221,3 +328,13 @@ lease = Table(
     _integer("epoch"),
     _integer("expires_us"),
 )
+
+_SET_WRITER = "ALTER TABLE {} ALTER COLUMN written_xid SET DEFAULT (pg_current_xact_id()::text)::bigint"
+
+
+@listens_for(metadata, "after_create")
+def _name_writers(_target: MetaData, connection: Connection, tables: Sequence[Table] = (), **_: object) -> None:
+    if connection.dialect.name == "postgresql":
+        for table in tables:
+            if "written_xid" in table.columns:
+                connection.execute(text(_SET_WRITER.format(table.name)))

@@ -46,7 +46,9 @@ class Ledger:
         """One consistent view for reading only."""
         try:
             with self._engine.connect() as connection:
-                yield connection.execution_options(chuda_read=True)
+                # PostgreSQL would otherwise show each statement another state.
+                one_view = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+                yield connection.execution_options(chuda_read=True, **one_view)
         except DBAPIError as error:
             raise _as_trouble(error) from error
 

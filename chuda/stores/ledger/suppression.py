@@ -33,7 +33,7 @@ _STOPPING_SCOPES: dict[str, tuple[Scope, ...]] = {
     "test": (),
 }
 
-_EACH_TOKEN = {
+EACH_TOKEN = {
     "sqlite": "json_each(:tokens) AS t",
     "postgresql": "jsonb_array_elements_text(CAST(:tokens AS jsonb)) AS t(value)",
 }
@@ -66,7 +66,7 @@ def suppressed_among(connection: Connection, tokens: Iterable[str], message_type
     scope_list = ", ".join(f"'{scope}'" for scope in scopes)
     rows = connection.execute(
         text(
-            f"SELECT DISTINCT s.token FROM {_EACH_TOKEN[connection.dialect.name]} "
+            f"SELECT DISTINCT s.token FROM {EACH_TOKEN[connection.dialect.name]} "
             f"JOIN suppression s ON s.token = t.value WHERE s.scope IN ({scope_list})"
         ),
         {"tokens": json.dumps(wanted)},
