@@ -1,10 +1,4 @@
-"""Reading the ledger in columns, for the warehouse: one frame per table, times as TIMESTAMPTZ in Asia/Shanghai.
-
-What is new is read from a mark. On SQLite write transactions come one by one, so the mark is the largest id read. On
-PostgreSQL an id is no mark: a slow transaction commits a smaller one later. There every row names the transaction that
-wrote it, and the mark is the oldest transaction that was still open when the rows were read: whatever it, or a later
-one, commits is read next time. Some rows are then read twice; whoever keeps them leaves out the ids it has.
-"""
+"""Reading the ledger in columns, for the warehouse: one frame per table, times as TIMESTAMPTZ in Asia/Shanghai."""
 
 from __future__ import annotations
 
@@ -30,49 +24,26 @@ EXCEPTIONS = ("SELECT batch_id, position, state, code, at_us AS at FROM message_
               {"batch_id": _TEXT, "position": _INT, "state": _TEXT, "code": _TEXT, "at": _INT})  # fmt: skip
 RECEIPTS = (
     "SELECT id AS receipt_id, channel, batch_id, position, token, status, code, parts, reported_us AS reported_at, "
-    "received_us AS received_at FROM receipt WHERE {is_new} ORDER BY id",
+    "received_us AS received_at FROM receipt WHERE id > :after ORDER BY id",
     {"receipt_id": _INT, "channel": _TEXT, "batch_id": _TEXT, "position": _INT, "token": _TEXT, "status": _TEXT,
      "code": _TEXT, "parts": _INT, "reported_at": _INT, "received_at": _INT},
 )  # fmt: skip
 REPLIES = (
-    "SELECT id AS reply_id, channel, token, text, kind, replied_us AS replied_at FROM reply WHERE {is_new} "
+    "SELECT id AS reply_id, channel, token, text, kind, replied_us AS replied_at FROM reply WHERE id > :after "
     "ORDER BY id",
     {"reply_id": _INT, "channel": _TEXT, "token": _TEXT, "text": _TEXT, "kind": _TEXT, "replied_at": _INT},
 )  # fmt: skip
 CLICKS = (
     "SELECT id AS click_id, channel, batch_id, position, token, link, clicked_us AS clicked_at FROM click "
-    "WHERE {is_new} ORDER BY id",
+    "WHERE id > :after ORDER BY id",
     {"click_id": _INT, "channel": _TEXT, "batch_id": _TEXT, "position": _INT, "token": _TEXT, "link": _TEXT,
      "clicked_at": _INT},
 )  # fmt: skip
 
 
-Query = tuple[str, Mapping[str, pl.DataType]]
-
-
-def read_new(connection: Connection, query: Query, mark: int) -> tuple[pl.DataFrame, int]:
-    """The events since a mark (0: all), and the mark to go on from.
-
-    Args:
-        connection: one view of the ledger (`Ledger.read`).
-        query: RECEIPTS, REPLIES or CLICKS.
-        mark: what the last reading returned.
-
-    Returns:
-        On SQLite every row once; on PostgreSQL perhaps some that were read before, by their first column.
-    """
-    statement, schema = query
-    if connection.dialect.name == "sqlite":
-        frame = read_frame(connection, (statement.format(is_new="id > :mark"), schema), {"mark": mark})
-        return frame, mark if frame.is_empty() else int(frame[:, 0].max())  # type: ignore[arg-type]
-    horizon = int(connection.execute(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")).scalar_one())
-    # A ledger that was restored into another PostgreSQL counts its transactions anew.
-    since = mark if mark <= horizon else 0
-    new = (statement.format(is_new="written_xid >= :mark"), schema)
-    return read_frame(connection, new, {"mark": since}), horizon
-
-
-def read_frame(connection: Connection, query: Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+def read_frame(
+    connection: Connection, query: tuple[str, Mapping[str, pl.DataType]], parameters: Mapping[str, object] | None = None
+) -> pl.DataFrame:
     """The rows of one of the queries above; columns that end in `at` become times."""
     statement, schema = query
     rows = connection.execute(text(statement), parameters or {}).all()

@@ -7,12 +7,9 @@ Times are microseconds since 1970 UTC (`*_us`). The same definitions serve SQLit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -22,9 +19,8 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.event import listens_for
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 metadata = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -36,16 +32,6 @@ def _text(name: str, nullable: bool = False) -> Column[str]:
 
 def _integer(name: str, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
-
-
-def _written_by() -> Column[int]:
-    # The transaction that wrote the row, on PostgreSQL only: there a row with a smaller id may be committed later.
-    return Column("written_xid", BigInteger, nullable=True)
-
-
-def _index_by_writer(table: str) -> Index:
-    is_written = text("written_xid IS NOT NULL")
-    return Index(f"{table}_by_writer", "written_xid", sqlite_where=is_written, postgresql_where=is_written)
 
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), _text("value"))
@@ -65,6 +51,16 @@ suppression = Table(
     Index("suppression_by_token", "token"),
 )
 
+# Further numbers of a person: what stops one of them stops the person.
+alternate = Table(
+    "alternate",
+    metadata,
+    _text("token"),
+    _text("alternate_token"),
+    PrimaryKeyConstraint("token", "alternate_token"),
+    Index("alternate_by_alternate", "alternate_token"),
+)
+
 occurrence = Table(
     "occurrence",
     metadata,
@@ -81,10 +77,44 @@ approval = Table(
     metadata,
     Column("release_id", Text, primary_key=True),
     _text("plan_hash"),
+    _text("release_digest"),  # of the release's row: endpoint, window, size …
     _text("approved_by"),
-    _text("method"),  # 'totp' or 'simulator'
+    _text("method"),  # 'totp', 'recovery' or 'simulator'
     _integer("approved_us"),
     _integer("expires_us"),
+)
+
+approval_event = Table(
+    "approval_event",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("plan_id"),
+    _text("release_id"),
+    _text("event"),  # approved, refused, voided, expired
+    _text("by"),
+    _text("detail"),
+    _integer("at_us"),
+    Index("approval_event_by_plan", "plan_id"),
+)
+
+approver = Table(
+    "approver",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed with the workspace's key
+    _integer("enrolled_us"),
+    _integer("last_step"),  # the last 30-second step whose code was used: none is taken twice
+    _integer("wrong_codes"),  # in a row
+    _integer("blocked_until_us"),  # real time, as codes are
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    _text("approver"),
+    _text("digest"),
+    _integer("used_us", nullable=True),
+    PrimaryKeyConstraint("approver", "digest"),
 )
 
 release = Table(
@@ -186,8 +216,6 @@ receipt = Table(
     _integer("reported_us"),
     _integer("received_us"),
     Index("receipt_by_message", "batch_id", "position"),
-    _written_by(),
-    _index_by_writer("receipt"),
 )
 
 reply = Table(
@@ -200,8 +228,6 @@ reply = Table(
     _text("kind"),  # opt_out, complaint, keyword:<word>, other
     _integer("replied_us"),
     _integer("received_us"),
-    _written_by(),
-    _index_by_writer("reply"),
     Index("reply_by_token", "token"),
 )
 
@@ -216,13 +242,11 @@ click = Table(
     _text("link"),
     _integer("clicked_us"),
     _integer("received_us"),
-    _written_by(),
-    _index_by_writer("click"),
     Index("click_by_token", "token"),
 )
 
 # What was handed over, before anything is made of it: a pull that forgets what it told, and a push that is answered
-# only once the event is durable, both rest on this table. Items are tokenised, numbers in texts masked; purged when done.
+# only once the event is durable, both rest on this table. Items are tokenised, texts masked; purged when done.
 feed_page = Table(
     "feed_page",
     metadata,
@@ -297,15 +321,6 @@ reply_read = Table(
     _integer("at_us"),
 )
 
-alternate = Table(
-    "alternate",
-    metadata,
-    _text("token"),
-    _text("alternate_token"),
-    PrimaryKeyConstraint("token", "alternate_token"),
-    Index("alternate_by_alternate", "alternate_token"),
-)
-
 feed_cursor = Table(
     "feed_cursor",
     metadata,
@@ -316,7 +331,23 @@ feed_cursor = Table(
     PrimaryKeyConstraint("channel", "feed"),
 )
 
-throttle = Table("throttle", metadata, Column("name", Text, primary_key=True), _integer("tat_us"))
+throttle = Table(
+    "throttle",
+    metadata,
+    Column("name", Text, primary_key=True),  # <account>:second, <account>:minute
+    _integer("tat_us"),
+    _integer("percent"),  # of the rate, as it stood at changed_us; it grows back from there
+    _integer("changed_us"),
+)
+
+day_quota = Table(
+    "day_quota",
+    metadata,
+    _text("account"),
+    _text("day"),
+    _integer("parts"),
+    PrimaryKeyConstraint("account", "day"),
+)
 
 lease = Table(
     "lease",
@@ -328,13 +359,3 @@ lease = Table(
     _integer("epoch"),
     _integer("expires_us"),
 )
-
-_SET_WRITER = "ALTER TABLE {} ALTER COLUMN written_xid SET DEFAULT (pg_current_xact_id()::text)::bigint"
-
-
-@listens_for(metadata, "after_create")
-def _name_writers(_target: MetaData, connection: Connection, tables: Sequence[Table] = (), **_: object) -> None:
-    if connection.dialect.name == "postgresql":
-        for table in tables:
-            if "written_xid" in table.columns:
-                connection.execute(text(_SET_WRITER.format(table.name)))
