@@ -16,7 +16,6 @@ from chuda.keys import Keys
 from chuda.message_types import rules_of
 from chuda.sealing import seal_messages
 from chuda.stores.ledger import Connection
-from chuda.stores.ledger.alternates import add_alternates
 from chuda.stores.ledger.releases import (
     Release,
     SealedBatch,
@@ -24,6 +23,7 @@ from chuda.stores.ledger.releases import (
     reserved_tokens,
     seal,
 )
+from chuda.stores.ledger.suppression import remember_alternates
 from chuda.stores.vault import Vault
 from tasks.compliance.rules import CAP_DAYS, WEEKLY_CAP
 
@@ -103,7 +103,7 @@ def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, 
     people = planned.messages.join(phones, on="token", how="left", maintain_order="left")
     erased = people.filter(pl.col("phone").is_null())["token"]
     lost = dict.fromkeys(_over_cap(connection, planned), "weekly_cap") | dict.fromkeys(erased, "erased")
-    add_alternates(connection, planned.alternates)
+    remember_alternates(connection, planned.alternates)
     return seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
 
 

@@ -1,7 +1,4 @@
-"""Bringing the ledger's state into the warehouse, where marts are built: events by what is new, states as they are.
-
-The mark each table was read to is kept in the warehouse itself, in the transaction that appends the rows.
-"""
+"""Bringing the ledger's state into the warehouse, where marts are built: events by what is new, states as they are."""
 
 from __future__ import annotations
 
@@ -10,16 +7,7 @@ from typing import Any
 import polars as pl
 
 from chuda.stores.ledger import Ledger
-from chuda.stores.ledger.reading import (
-    BATCHES,
-    CLICKS,
-    EXCEPTIONS,
-    RECEIPTS,
-    REPLIES,
-    SUPPRESSIONS,
-    read_frame,
-    read_new,
-)
+from chuda.stores.ledger.reading import BATCHES, CLICKS, EXCEPTIONS, RECEIPTS, REPLIES, SUPPRESSIONS, read_frame
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS receipt_received (receipt_id BIGINT, channel VARCHAR, batch_id VARCHAR, position INTEGER,
@@ -34,7 +22,6 @@ CREATE TABLE IF NOT EXISTS message_exception (batch_id VARCHAR, position INTEGER
     "at" TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS suppression_recorded (token VARCHAR, scope VARCHAR, reason VARCHAR, source VARCHAR,
     "at" TIMESTAMPTZ);
-CREATE TABLE IF NOT EXISTS mirror_mark (source VARCHAR, mark BIGINT);
 CREATE TABLE IF NOT EXISTS experiment_decision (plan_id VARCHAR, variant VARCHAR, verdict VARCHAR, chosen VARCHAR,
     sentence_zh VARCHAR, sentence_en VARCHAR, record VARCHAR, decided_at TIMESTAMPTZ);
 """
@@ -57,32 +44,12 @@ def mirror_ledger(connection: Any, ledger: Ledger) -> dict[str, int]:
     rows: dict[str, int] = {}
     with ledger.read() as source:
         for table, key, query in _EVENTS:
-            frame, mark = read_new(source, query, _read_mark(connection, table))
-            rows[table] = _append_new(connection, table, key, frame)
-            _save_mark(connection, table, mark)
+            after = connection.execute(f"SELECT coalesce(max({key}), 0) FROM {table}").fetchone()[0]
+            rows[table] = _append(connection, table, read_frame(source, query, {"after": after}))
         for table, query in _STATES:
             connection.execute(f"DELETE FROM {table}")
             rows[table] = _append(connection, table, read_frame(source, query))
     return rows
-
-
-def _read_mark(connection: Any, table: str) -> int:
-    row = connection.execute("SELECT mark FROM mirror_mark WHERE source = ?", [table]).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _save_mark(connection: Any, table: str, mark: int) -> None:
-    connection.execute("DELETE FROM mirror_mark WHERE source = ?", [table])
-    connection.execute("INSERT INTO mirror_mark VALUES (?, ?)", [table, mark])
-
-
-def _append_new(connection: Any, table: str, key: str, frame: pl.DataFrame) -> int:
-    """Append the rows whose id is not there yet; only a part of the ids, at the end, can be."""
-    if frame.is_empty():
-        return 0
-    lowest = frame[key].min()
-    known = connection.execute(f"SELECT {key} FROM {table} WHERE {key} >= ?", [lowest]).pl()
-    return _append(connection, table, frame.join(known, on=key, how="anti"))
 
 
 def _append(connection: Any, table: str, frame: pl.DataFrame) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 from chuda.clock import to_us
 from chuda.stores.ledger import Ledger
-from chuda.stores.ledger.alternates import add_alternates, count_alternates, find_late_relatives
-from chuda.stores.ledger.suppression import suppress
+from chuda.stores.ledger.alternates import count_alternates, find_late_relatives
+from chuda.stores.ledger.suppression import remember_alternates, suppress
 
 _ALTERNATES = "SELECT token, alternate_token FROM contact_alternate"
 
@@ -24,7 +24,7 @@ def share_alternates(connection: Any, ledger: Ledger, now: datetime) -> int:
         is_behind = pairs > count_alternates(reading)
     if is_behind:
         with ledger.write() as writing:
-            add_alternates(writing, connection.execute(_ALTERNATES).fetchall())
+            remember_alternates(writing, connection.execute(_ALTERNATES).fetchall())
     # Looked for outside of the writing transaction: nobody who sends has to wait for it.
     with ledger.read() as reading:
         late = find_late_relatives(reading, to_us(now))

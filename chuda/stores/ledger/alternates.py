@@ -15,15 +15,6 @@ from sqlalchemy import Connection, text
 from chuda.stores.ledger.suppression import EACH_TOKEN, Suppression, suppress
 
 
-def add_alternates(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    """Keep (person's token, token of a further number) pairs; known ones stay."""
-    if pairs:
-        connection.execute(
-            text("INSERT INTO alternate (token, alternate_token) VALUES (:token, :alternate) ON CONFLICT DO NOTHING"),
-            [{"token": token, "alternate": alternate} for token, alternate in pairs],
-        )
-
-
 def count_alternates(connection: Connection) -> int:
     """How many pairs are kept."""
     return int(connection.execute(text("SELECT count(*) FROM alternate")).scalar_one())

@@ -49,7 +49,6 @@ def keep_pulled(connection: Connection, page: QueuedPage, rejects: Sequence[Reje
     Returns:
         False if somebody else moved the cursor meanwhile: then they have the page, and nothing was kept.
     """
-    _lock(connection, f"{page.channel}:{page.feed}")
     if read_cursor(connection, page.channel, page.feed) != before:
         return False
     _append(connection, page)
@@ -92,8 +91,7 @@ def waiting_pages(connection: Connection) -> list[int]:
 
 
 def take_page(connection: Connection, page_id: int) -> QueuedPage | None:
-    """A waiting page, held by this transaction until it ends; None if another process was faster."""
-    _lock(connection, "process")
+    """A waiting page; None if another process was faster. Writing transactions exclude each other (store.py)."""
     row = connection.execute(
         text("SELECT channel, feed, items, size, received_us FROM feed_page WHERE id = :id AND processed_us IS NULL"),
         {"id": page_id},
@@ -153,9 +151,3 @@ def _append(connection: Connection, page: QueuedPage) -> None:
                  "VALUES (:channel, :feed, :fingerprint, :items, :size, 0, :received_us)"),
             asdict(page),
         )  # fmt: skip
-
-
-def _lock(connection: Connection, name: str) -> None:
-    # SQLite's write transactions exclude each other anyway.
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"chuda:feed:{name}"})

@@ -1,8 +1,4 @@
-"""Reading the ledger in columns, for the warehouse: one frame per table, times as TIMESTAMPTZ in Asia/Shanghai.
-
-What is new is read from a mark, the largest id read: one transaction writes at a time (`Ledger.write`), so that ids are
-committed in their order on both stores.
-"""
+"""Reading the ledger in columns, for the warehouse: one frame per table, times as TIMESTAMPTZ in Asia/Shanghai."""
 
 from __future__ import annotations
 
@@ -28,42 +24,26 @@ EXCEPTIONS = ("SELECT batch_id, position, state, code, at_us AS at FROM message_
               {"batch_id": _TEXT, "position": _INT, "state": _TEXT, "code": _TEXT, "at": _INT})  # fmt: skip
 RECEIPTS = (
     "SELECT id AS receipt_id, channel, batch_id, position, token, status, code, parts, reported_us AS reported_at, "
-    "received_us AS received_at FROM receipt WHERE id > :mark ORDER BY id",
+    "received_us AS received_at FROM receipt WHERE id > :after ORDER BY id",
     {"receipt_id": _INT, "channel": _TEXT, "batch_id": _TEXT, "position": _INT, "token": _TEXT, "status": _TEXT,
      "code": _TEXT, "parts": _INT, "reported_at": _INT, "received_at": _INT},
 )  # fmt: skip
 REPLIES = (
-    "SELECT id AS reply_id, channel, token, text, kind, replied_us AS replied_at FROM reply WHERE id > :mark "
+    "SELECT id AS reply_id, channel, token, text, kind, replied_us AS replied_at FROM reply WHERE id > :after "
     "ORDER BY id",
     {"reply_id": _INT, "channel": _TEXT, "token": _TEXT, "text": _TEXT, "kind": _TEXT, "replied_at": _INT},
 )  # fmt: skip
 CLICKS = (
     "SELECT id AS click_id, channel, batch_id, position, token, link, clicked_us AS clicked_at FROM click "
-    "WHERE id > :mark ORDER BY id",
+    "WHERE id > :after ORDER BY id",
     {"click_id": _INT, "channel": _TEXT, "batch_id": _TEXT, "position": _INT, "token": _TEXT, "link": _TEXT,
      "clicked_at": _INT},
 )  # fmt: skip
 
 
-Query = tuple[str, Mapping[str, pl.DataType]]
-
-
-def read_new(connection: Connection, query: Query, mark: int) -> tuple[pl.DataFrame, int]:
-    """The events since a mark (0: all), and the mark to go on from.
-
-    Args:
-        connection: one view of the ledger (`Ledger.read`).
-        query: RECEIPTS, REPLIES or CLICKS.
-        mark: what the last reading returned.
-
-    Returns:
-        Every row once, and the largest id (their first column).
-    """
-    frame = read_frame(connection, query, {"mark": mark})
-    return frame, mark if frame.is_empty() else int(frame[:, 0].max())  # type: ignore[arg-type]
-
-
-def read_frame(connection: Connection, query: Query, parameters: Mapping[str, object] | None = None) -> pl.DataFrame:
+def read_frame(
+    connection: Connection, query: tuple[str, Mapping[str, pl.DataType]], parameters: Mapping[str, object] | None = None
+) -> pl.DataFrame:
     """The rows of one of the queries above; columns that end in `at` become times."""
     statement, schema = query
     rows = connection.execute(text(statement), parameters or {}).all()

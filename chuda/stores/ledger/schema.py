@@ -246,7 +246,7 @@ click = Table(
 )
 
 # What was handed over, before anything is made of it: a pull that forgets what it told, and a push that is answered
-# only once the event is durable, both rest on this table. Items are tokenised, numbers masked; purged when done.
+# only once the event is durable, both rest on this table. Items are tokenised, texts masked; purged when done.
 feed_page = Table(
     "feed_page",
     metadata,

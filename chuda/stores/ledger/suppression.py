@@ -69,6 +69,25 @@ def suppressed_among(connection: Connection, tokens: Iterable[str], message_type
     return {row.token for row in rows}
 
 
+def remember_alternates(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Keep (person, further number of that person), both as tokens, so that an opt-out of one stops the other."""
+    if pairs:
+        connection.execute(
+            text("INSERT INTO alternate (token, alternate_token) VALUES (:token, :alternate) ON CONFLICT DO NOTHING"),
+            [{"token": token, "alternate": alternate} for token, alternate in pairs],
+        )
+
+
+def mains_of(connection: Connection, tokens: Sequence[str]) -> set[str]:
+    """The people of whom one of `tokens` is a further number, as far as the ledger knows."""
+    rows = connection.execute(
+        text(f"SELECT a.token FROM {EACH_TOKEN[connection.dialect.name]} "
+             "JOIN alternate a ON a.alternate_token = t.value"),
+        {"tokens": json.dumps(list(tokens))},
+    )  # fmt: skip
+    return {row.token for row in rows}
+
+
 def _count(connection: Connection) -> int:
     return int(connection.execute(text("SELECT count(*) FROM suppression")).scalar_one())
 

@@ -17,12 +17,11 @@ from chuda.clock import to_us
 from chuda.providers.generic import GenericProvider
 from chuda.providers.protocol import ClickEvent, Page, ReceiptEvent, ReplyEvent
 from chuda.stores.ledger import open_ledger
-from chuda.stores.ledger.alternates import add_alternates
 from chuda.stores.ledger.complaints import list_complaints
 from chuda.stores.ledger.feedback import close_unanswered
 from chuda.stores.ledger.queue import open_rejects, waiting_pages
 from chuda.stores.ledger.releases import state_counts
-from chuda.stores.ledger.suppression import suppressed_among
+from chuda.stores.ledger.suppression import remember_alternates, suppressed_among
 from tasks.content.context import load_content_reference
 from tasks.feedback.processing import Processor
 from tasks.feedback.pulling import Puller
@@ -85,15 +84,15 @@ def stopped(ledger, keys, people, message_type="marketing"):
         return suppressed_among(connection, [keys.token(phone) for phone in people], message_type)
 
 
-def test_opt_outs_and_complaints_are_in_force_at_once_and_read_once(ledger, keys, clock, words):
+def test_opt_outs_and_complaints_are_in_force_at_once_and_read_once(any_ledger, keys, clock, words):
     texts = ["td", "退订。", "投诉你们", "谢谢"]
     replies = [ReplyEvent(phone, text, clock.now()) for phone, text in zip(phones(4), texts, strict=True)]
-    done = pull(ledger, keys, clock, words, replies=replies)
+    done = pull(any_ledger, keys, clock, words, replies=replies)
     assert (done["replies"], done["opt_outs"], done["complaints"]) == (4, 2, 1)
     tokens = [keys.token(phone) for phone in phones(4)]
-    assert stopped(ledger, keys, phones(4)) == set(tokens[:3])
-    assert stopped(ledger, keys, phones(4), "notification") == {tokens[2]}
-    assert not pull(ledger, keys, clock, words, replies=replies)
+    assert stopped(any_ledger, keys, phones(4)) == set(tokens[:3])
+    assert stopped(any_ledger, keys, phones(4), "notification") == {tokens[2]}
+    assert not pull(any_ledger, keys, clock, words, replies=replies)
 
 
 def test_a_late_receipt_wins_over_a_closed_question(ledger, keys, clock, words):
@@ -193,9 +192,9 @@ def test_a_bad_item_costs_itself_only_and_says_why(ledger, keys, clock, words, b
 
 
 @pytest.mark.parametrize("odd", ODD_REPLIES, ids=lambda item: repr(item)[:60])
-def test_what_is_odd_about_an_opt_out_never_costs_the_opt_out(ledger, keys, clock, words, odd):
-    assert pull(ledger, keys, clock, words, answering(replies=[odd]))["opt_outs"] == 1
-    assert stopped(ledger, keys, ["13800000000"])
+def test_what_is_odd_about_an_opt_out_never_costs_the_opt_out(any_ledger, keys, clock, words, odd):
+    assert pull(any_ledger, keys, clock, words, answering(replies=[odd]))["opt_outs"] == 1
+    assert stopped(any_ledger, keys, ["13800000000"])
 
 
 @pytest.mark.parametrize(
@@ -233,7 +232,7 @@ def test_whatever_a_provider_says_the_cursor_moves_and_later_opt_outs_count(tmp_
     fresh.close()
 
 
-def test_two_pullers_at_once_keep_a_page_once(ledger, keys, clock, words):
+def test_two_pullers_at_once_keep_a_page_once(any_ledger, keys, clock, words):
     class Slow(Feeds):
         async def replies(self, cursor):
             page = await super().replies(cursor)
@@ -242,15 +241,15 @@ def test_two_pullers_at_once_keep_a_page_once(ledger, keys, clock, words):
             return page
 
     provider = Slow(replies=[ReplyEvent(phone, "hello", clock.now()) for phone in phones(2)])
-    first, second = (Puller(ledger, keys, clock, provider, "demo") for _ in range(2))
+    first, second = (Puller(any_ledger, keys, clock, provider, "demo") for _ in range(2))
 
     async def both():
         await asyncio.gather(first.pull(False), second.pull(False))
 
     asyncio.run(both())
-    with ledger.read() as connection:
+    with any_ledger.read() as connection:
         assert connection.exec_driver_sql("SELECT sum(size) FROM feed_page").scalar() == 2
-    assert Processor(ledger, clock, words).process()["duplicates"] == 0
+    assert Processor(any_ledger, clock, words).process()["duplicates"] == 0
 
 
 def test_a_queue_that_forgets_is_on_disk_before_it_is_asked_again(ledger, keys, clock, words):
@@ -267,13 +266,13 @@ def test_a_queue_that_forgets_is_on_disk_before_it_is_asked_again(ledger, keys, 
     assert kept == [0, 2, 4]
 
 
-def test_an_event_told_twice_is_kept_once(ledger, keys, clock, words):
-    put_release(ledger, keys, clock.now(), people=phones(2))
+def test_an_event_told_twice_is_kept_once(any_ledger, keys, clock, words):
+    put_release(any_ledger, keys, clock.now(), people=phones(2))
     receipt = ReceiptEvent("p1-1-0.0", phones(1)[0], "delivered", "DELIVRD", 1, clock.now())
     reply = ReplyEvent(phones(1)[0], "投诉", clock.now())
     click = ClickEvent("p1-1-0.0", phones(1)[0], "https://s.example/a", clock.now())
     provider = Feeds(receipts=[receipt] * 3, replies=[reply] * 3, clicks=[click] * 3)
-    done = pull(ledger, keys, clock, words, provider)
+    done = pull(any_ledger, keys, clock, words, provider)
     assert [done[name] for name in ("receipts", "replies", "clicks", "complaints", "duplicates")] == [1, 1, 1, 1, 6]
 
 
@@ -289,12 +288,12 @@ def test_programs_that_look_at_links_are_no_clicks_and_numbers_in_links_are_mask
         assert connection.exec_driver_sql("SELECT link FROM click").scalar() == "https://s.example/a?m=138****0000"
 
 
-def test_an_opt_out_on_one_number_covers_the_person(ledger, keys, clock, words):
+def test_an_opt_out_on_one_number_covers_the_person(any_ledger, keys, clock, words):
     main, other, third, stranger = (keys.token(phone) for phone in phones(4))
-    with ledger.write() as connection:
-        add_alternates(connection, [(main, other), (main, third)])
-    pull(ledger, keys, clock, words, replies=[ReplyEvent(phones(4)[1], "退订", clock.now())])
-    assert stopped(ledger, keys, phones(4)) == {main, other, third}
+    with any_ledger.write() as connection:
+        remember_alternates(connection, [(main, other), (main, third)])
+    pull(any_ledger, keys, clock, words, replies=[ReplyEvent(phones(4)[1], "退订", clock.now())])
+    assert stopped(any_ledger, keys, phones(4)) == {main, other, third}
     assert stranger
 
 

@@ -15,9 +15,8 @@ from chuda.clock import to_us
 from chuda.keys import save_keys
 from chuda.records.channel import load_channel
 from chuda.stores.ledger import open_ledger, start_simulated_clock
-from chuda.stores.ledger.alternates import add_alternates
 from chuda.stores.ledger.releases import state_counts
-from chuda.stores.ledger.suppression import Suppression, suppress, suppressed_among
+from chuda.stores.ledger.suppression import Suppression, remember_alternates, suppress, suppressed_among
 from tasks.feedback.stage import collect_feedback
 
 ROOT = Path(__file__).parents[3]
@@ -89,7 +88,7 @@ def test_numbers_found_to_be_one_persons_afterwards_are_covered_too(workspace_le
     main, other = (keys.token(phone) for phone in phones(2))
     with workspace_ledger.write() as connection:
         suppress(connection, [Suppression(other, "marketing", "opt_out", "reply:demo", 0, 0)])
-        add_alternates(connection, [(main, other)])
+        remember_alternates(connection, [(main, other)])
     assert collect_feedback.fn().verdict == "passed"
     with workspace_ledger.read() as connection:
         assert suppressed_among(connection, [main, other], "marketing") == {main, other}
