@@ -43,8 +43,9 @@ _PIVOT = """
 create or replace temp table pivoted as
 select
     message, max("at") filter (kind = 1) as reported_at, bool_or(is_good) as is_delivered,
-    min("at") filter (kind = 2) as clicked_at, count(*) filter (kind = 2) as clicks, count(*) filter (kind = 3) as orders,
-    max("at") filter (kind = 3) as bought_at, count(*) filter (kind = 4) as touches
+    min("at") filter (kind = 2) as clicked_at, count(*) filter (kind = 2) as clicks,
+    count(*) filter (kind = 3) as orders, max("at") filter (kind = 3) as bought_at,
+    count(*) filter (kind = 4) as touches
 from keyed
 group by message
 """

@@ -1,4 +1,4 @@
-"""The incremental refresh: marts on file are brought up to the warehouse by making only those rows anew that can differ.
+"""The incremental refresh: marts on file are brought up to the warehouse, only what can differ being made anew.
 
 What changed is found from the warehouse itself and from `kept`, a schema beside the marts that says what they were
 made of: rows of the event tables by their place in the table (not by their ids: a ledger of several machines commits
