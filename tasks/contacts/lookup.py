@@ -14,8 +14,9 @@ import polars as pl
 from chuda.clock import from_us
 from chuda.errors import ProviderTrouble, UsageError
 from chuda.keys import TOKEN_LENGTH
+from chuda.message_types import Scope
 from chuda.phones import mask
-from chuda.stores.ledger.suppression import Scope, suppressions_of
+from chuda.stores.ledger.suppression import suppressions_of
 from chuda.workspace import Workspace
 from tasks.contacts.phones import read_phones
 from tasks.contacts.reference import load_reference
