@@ -41,6 +41,12 @@ class DailyWindow:
         """The end of the window on the day of `moment`."""
         return at_minute(moment.astimezone(BUSINESS_ZONE), self.end_minute)
 
+    def without_margin(self, minutes: int) -> DailyWindow:
+        """The window ending `minutes` earlier, but never empty; midnight is no end."""
+        if self.end_minute == 24 * 60:
+            return self
+        return DailyWindow(self.start_minute, max(self.start_minute + 1, self.end_minute - minutes))
+
     def intersect(self, other: DailyWindow) -> DailyWindow:
         """The minutes allowed by both.
 
@@ -51,6 +57,10 @@ class DailyWindow:
         if start >= end:
             raise UsageError(f"the windows {self} and {other} have no minute in common: nothing could ever be sent")
         return DailyWindow(start, end)
+
+
+# What has left us may wait in the provider's queue: nothing starts this close to a window's end.
+QUEUE_MARGIN_MINUTES = 5
 
 
 def window_between(start: time, end: time) -> DailyWindow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from chuda.stores.ledger.releases import (
     reserved_tokens,
     seal,
 )
+from chuda.stores.ledger.suppression import remember_alternates
 from chuda.stores.vault import Vault
 from tasks.compliance.rules import CAP_DAYS, WEEKLY_CAP
 
@@ -35,16 +37,24 @@ _MESSAGES = """
 SELECT token, text, parts, batch_id, position, messages_before FROM plan_message
 WHERE plan_id = ? AND release_number = ? ORDER BY token
 """
+_ALTERNATES = """
+SELECT a.token, a.alternate_token FROM contact_alternate a JOIN plan_message m ON m.token = a.token
+WHERE m.plan_id = ? AND m.release_number = ? ORDER BY ALL
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRelease:
-    """A release as the plan has it: its row for the ledger, its messages, and what its cap was counted from."""
+    """A release as the plan has it: its row for the ledger, its messages, and what its cap was counted from.
+
+    `alternates` are the further numbers of its people as (person, number), both tokens.
+    """
 
     release: Release
     messages: pl.DataFrame
     seen_releases: frozenset[str]
     weekly_cap: int
+    alternates: tuple[tuple[str, str], ...] = ()
 
 
 def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) -> Release:
@@ -64,18 +74,20 @@ def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) ->
     )  # fmt: skip
 
 
-def read_release(
-    connection: Any, plan_id: str, number: int, now_us: int, weekly_cap: int = WEEKLY_CAP
-) -> PlannedRelease:
+def read_release(connection: Any, plan_id: str, number: int, now_us: int) -> PlannedRelease:
     """A release of a published plan with its messages.
 
     Raises:
         UsageError: there is no such plan or release.
     """
     release = read_release_row(connection, plan_id, number, now_us)
-    seen = connection.execute("SELECT seen_releases FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone()[0]
+    seen, campaign = connection.execute(
+        "SELECT seen_releases, campaign FROM plan_made WHERE plan_id = ?", [plan_id]
+    ).fetchone()
     messages = connection.execute(_MESSAGES, [plan_id, number]).pl()
-    return PlannedRelease(release, messages, frozenset(seen), weekly_cap)
+    alternates = tuple(connection.execute(_ALTERNATES, [plan_id, number]).fetchall())
+    weekly_cap = min(WEEKLY_CAP, json.loads(campaign).get("weekly_cap", WEEKLY_CAP))
+    return PlannedRelease(release, messages, frozenset(seen), weekly_cap, alternates)
 
 
 def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, keys: Keys) -> bool:
@@ -91,6 +103,7 @@ def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, 
     people = planned.messages.join(phones, on="token", how="left", maintain_order="left")
     erased = people.filter(pl.col("phone").is_null())["token"]
     lost = dict.fromkeys(_over_cap(connection, planned), "weekly_cap") | dict.fromkeys(erased, "erased")
+    remember_alternates(connection, planned.alternates)
     return seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
 
 

@@ -104,7 +104,7 @@ async def _send_one(
         )
         if report.stop in _REFUSALS:
             raise Refused(f"release {release.release_id} {_REFUSALS[report.stop].format(plan=release.plan_id)}")
-        if report.stop not in ("window_closed", "release_gap") or not wait:
+        if report.stop not in ("window_closed", "daily_limit", "release_gap") or not wait:
             return report
         await workspace.clock.sleep_until(_resume_time(report, workspace.clock.now()))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from chuda.campaign.model import Campaign
 from chuda.errors import UsageError
-from chuda.phones import mask_in_text
+from chuda.phones import mask_phones
 from chuda.records.channel import ChannelRecord
 from chuda.windows import DailyWindow
 from tasks.experiments.feasibility import BaseRates, Feasibility, assess_feasibility
@@ -208,7 +208,7 @@ def _read_releases(
 def _read_texts(connection: Any, plan_id: str) -> tuple[PlannedText, ...]:
     rows = connection.execute(_TEXTS, {"plan": plan_id}).fetchall()
     return tuple(
-        PlannedText(variant, people, (shortest, longest), parts, mask_in_text(text))
+        PlannedText(variant, people, (shortest, longest), parts, mask_phones(text))
         for variant, people, shortest, longest, parts, text in rows
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from sqlalchemy import Connection, text
 
@@ -55,6 +56,7 @@ class Control:
     state: str
     reason: str
     by: str
+    at_us: int = 0
 
 
 def split_tokens(joined: str) -> list[str]:
@@ -185,7 +187,7 @@ _BETWEEN = """
 SELECT r.release_id FROM release r
 WHERE r.message_type IN ({types}) AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
     WHEN EXISTS (SELECT 1 FROM batch b WHERE b.release_id = r.release_id
-                 AND b.state IN ('planned', 'not_sent', 'intent'))
+                 AND b.state IN ('planned', 'not_sent', 'intent', 'unknown'))
     THEN r.not_after_us
     ELSE (SELECT coalesce(max(a.intent_us), 0) FROM attempt a WHERE a.release_id = r.release_id) END
 """
@@ -230,7 +232,8 @@ _DIFFERING = """
 SELECT e.batch_id, e.position, e.state FROM message_exception e JOIN batch b ON b.batch_id = e.batch_id
 WHERE b.release_id = :id
 UNION ALL
-SELECT r.batch_id, r.position, 'failed' FROM receipt r JOIN batch b ON b.batch_id = r.batch_id
+SELECT r.batch_id, r.position, 'failed' FROM receipt r
+JOIN batch b ON b.batch_id = r.batch_id AND r.position BETWEEN 0 AND b.size - 1
 WHERE b.release_id = :id GROUP BY r.batch_id, r.position HAVING max(r.status) = 'failed' AND min(r.status) = 'failed'
 """
 
@@ -238,9 +241,9 @@ WHERE b.release_id = :id GROUP BY r.batch_id, r.position HAVING max(r.status) = 
 def find_control(connection: Connection, plan_id: str) -> Control | None:
     """Whether a sealed plan runs, is paused or cancelled."""
     row = connection.execute(
-        text("SELECT state, reason, by FROM control WHERE plan_id = :plan"), {"plan": plan_id}
+        text("SELECT state, reason, by, at_us FROM control WHERE plan_id = :plan"), {"plan": plan_id}
     ).one_or_none()
-    return None if row is None else Control(row.state, row.reason, row.by)
+    return None if row is None else Control(*row)
 
 
 def set_control(connection: Connection, plan_id: str, control: Control, now_us: int) -> None:
@@ -263,9 +266,9 @@ def set_control(connection: Connection, plan_id: str, control: Control, now_us: 
         _close_open(connection, "plan_id = :id", plan_id, "cancelled")
 
 
-def expire_release(connection: Connection, release_id: str) -> int:
-    """Close what a release did not start in time; returns the number of batches."""
-    return _close_open(connection, "release_id = :id", release_id, "expired")
+def close_release(connection: Connection, release_id: str, state: Literal["expired", "cancelled"]) -> int:
+    """Close what a release has not started and never will; returns the number of batches."""
+    return _close_open(connection, "release_id = :id", release_id, state)
 
 
 def _close_open(connection: Connection, where: str, key: str, state: str) -> int:
@@ -277,15 +280,17 @@ def _close_open(connection: Connection, where: str, key: str, state: str) -> int
 
 
 def due_plans(connection: Connection, now_us: int) -> list[str]:
-    """Running plans of which something may leave now or waits for an answer, the earliest first."""
+    """Plans of which something may leave now, waits for an answer, or is to be closed, the earliest first."""
     rows = connection.execute(text(_DUE), {"now": now_us})
     return [row.plan_id for row in rows]
 
 
 _DUE = """
 SELECT r.plan_id, min(r.not_before_us) AS first_us FROM release r JOIN control c ON c.plan_id = r.plan_id
-WHERE c.state = 'running' AND r.not_before_us <= :now AND EXISTS (
-    SELECT 1 FROM batch b WHERE b.release_id = r.release_id AND b.state IN ('planned', 'not_sent', 'intent', 'unknown'))
+WHERE EXISTS (SELECT 1 FROM batch b WHERE b.release_id = r.release_id AND (
+    b.state IN ('intent', 'unknown')
+    OR b.state IN ('planned', 'not_sent') AND (c.state = 'running' AND r.not_before_us <= :now
+                                              OR c.state = 'cancelled' OR r.not_after_us <= :now)))
 GROUP BY r.plan_id ORDER BY first_us, r.plan_id
 """
 
@@ -311,7 +316,8 @@ _STATE_COUNTS = """
 WITH ranked AS (
     SELECT r.batch_id, r.position, r.status,
            row_number() OVER (PARTITION BY r.batch_id, r.position ORDER BY r.reported_us DESC, r.status) AS rank
-    FROM receipt r JOIN batch b ON b.batch_id = r.batch_id WHERE b.plan_id = :plan
+    FROM receipt r JOIN batch b ON b.batch_id = r.batch_id AND r.position BETWEEN 0 AND b.size - 1
+    WHERE b.plan_id = :plan
 ),
 special AS (
     SELECT e.batch_id, e.position, e.state FROM message_exception e JOIN batch b ON b.batch_id = e.batch_id

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 metadata = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -49,6 +49,16 @@ suppression = Table(
     _integer("at_us"),
     _integer("recorded_us"),
     Index("suppression_by_token", "token"),
+)
+
+# Further numbers of a person: what stops one of them stops the person.
+alternate = Table(
+    "alternate",
+    metadata,
+    _text("token"),
+    _text("alternate_token"),
+    PrimaryKeyConstraint("token", "alternate_token"),
+    Index("alternate_by_alternate", "alternate_token"),
 )
 
 occurrence = Table(
@@ -243,7 +253,23 @@ feed_cursor = Table(
     PrimaryKeyConstraint("channel", "feed"),
 )
 
-throttle = Table("throttle", metadata, Column("name", Text, primary_key=True), _integer("tat_us"))
+throttle = Table(
+    "throttle",
+    metadata,
+    Column("name", Text, primary_key=True),  # <account>:second, <account>:minute
+    _integer("tat_us"),
+    _integer("percent"),  # of the rate, as it stood at changed_us; it grows back from there
+    _integer("changed_us"),
+)
+
+day_quota = Table(
+    "day_quota",
+    metadata,
+    _text("account"),
+    _text("day"),
+    _integer("parts"),
+    PrimaryKeyConstraint("account", "day"),
+)
 
 lease = Table(
     "lease",
