@@ -8,14 +8,25 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from tasks.planning.figures import PlanFigures, read_figures
+from chuda.phones import mask_phones
+from tasks.planning.figures import PlanFigures, masked_text, read_figures
 from tasks.planning.summary import Language, Words
+
+
+@dataclass(frozen=True, slots=True)
+class RewrittenText:
+    """What one person would have got before and gets now; numbers and the name masked."""
+
+    variant: str | None
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True)
 class PlanDifference:
     """Two plans side by side. People are counted by token: `added` get something now, `removed` no longer do,
-    `retexted` get another text, `moved` another time or variant. `reasons` are (old, new) people by reason.
+    `retexted` get another text, `moved` another time or variant. `reasons` are (old, new) people by reason, `keys` the
+    changed places of the campaign file and the channel record, `examples` one rewritten text per variant.
     """
 
     old: PlanFigures
@@ -27,6 +38,7 @@ class PlanDifference:
     moved: int
     reasons: dict[str, tuple[int, int]]
     keys: tuple[str, ...]
+    examples: tuple[RewrittenText, ...]
 
     @property
     def is_none(self) -> bool:
@@ -49,6 +61,17 @@ SELECT count(*) FILTER (old.token IS NULL), count(*) FILTER (new.token IS NULL),
                                                   OR old.send_at IS DISTINCT FROM new.send_at))
 FROM old FULL JOIN new ON old.token = new.token
 """
+_EXAMPLES = f"""
+WITH ranked AS (
+    SELECT new.variant, {masked_text("old.text")} AS old_text, {masked_text("new.text")} AS new_text,
+           row_number() OVER (PARTITION BY new.variant ORDER BY new.token) AS rank
+    FROM plan_message old
+    JOIN plan_message new ON new.token = old.token AND new.variant IS NOT DISTINCT FROM old.variant
+    LEFT JOIN contact_clean c ON c.token = new.token
+    WHERE old.plan_id = $old AND new.plan_id = $new AND old.text <> new.text
+)
+SELECT variant, old_text, new_text FROM ranked WHERE rank = 1 ORDER BY variant
+"""
 _KEYS = "SELECT campaign, channel_record FROM plan_made WHERE plan_id = ?"
 
 
@@ -63,7 +86,9 @@ def compare_plans(connection: Any, old_id: str, new_id: str) -> PlanDifference:
     names = sorted(old.reasons.keys() | new.reasons.keys())
     reasons = {name: (old.reasons.get(name, 0), new.reasons.get(name, 0)) for name in names}
     keys = tuple(_changed_keys(connection, old_id, new_id))
-    return PlanDifference(old, new, added, removed, same, retexted, moved, reasons, keys)
+    rows = connection.execute(_EXAMPLES, {"old": old_id, "new": new_id}).fetchall()
+    examples = tuple(RewrittenText(variant, mask_phones(was), mask_phones(now)) for variant, was, now in rows)
+    return PlanDifference(old, new, added, removed, same, retexted, moved, reasons, keys, examples)
 
 
 def _changed_keys(connection: Any, old_id: str, new_id: str) -> Iterator[str]:
@@ -130,13 +155,10 @@ def _money_and_time_lines(old: PlanFigures, new: PlanFigures, words: Words) -> I
 
 
 def _text_lines(found: PlanDifference) -> Iterator[str]:
-    old = {text.variant: text.sample for text in found.old.texts}
-    new = {text.variant: text.sample for text in found.new.texts}
-    for variant in dict.fromkeys((*old, *new)):
-        label = f"[{variant}] " if variant else ""
-        if old.get(variant) != new.get(variant):
-            yield from (f"  - {label}{old[variant]}",) if variant in old else ()
-            yield from (f"  + {label}{new[variant]}",) if variant in new else ()
+    for example in found.examples:
+        label = f"[{example.variant}] " if example.variant else ""
+        yield f"  - {label}{example.old}"
+        yield f"  + {label}{example.new}"
 
 
 def _line(name: str, was: int | Decimal, now: int | Decimal) -> str:

@@ -174,17 +174,24 @@ _RELEASES = """
 SELECT plan_id || '-' || number, wave, size, parts, opens_at, expires_at FROM plan_release WHERE plan_id = $plan
 ORDER BY opens_at, number
 """
-# The longest text shows what a text can come to; a full name in it is cut to its first character.
-_TEXTS = """
+
+
+def masked_text(text: str) -> str:
+    """SQL: a text of the contact `c` with the full name in it cut to its first character."""
+    return (
+        f"if(length(c.name) > 1, replace({text}, c.name, left(c.name, 1) || repeat('*', length(c.name) - 1)), {text})"
+    )
+
+
+# The longest text shows what a text can come to.
+_TEXTS = f"""
 WITH ranked AS (
-    SELECT m.variant, m.units, m.parts, m.text, c.name,
+    SELECT m.variant, m.units, m.parts, {masked_text("m.text")} AS text,
            row_number() OVER (PARTITION BY m.variant ORDER BY m.units DESC, m.token) AS rank
     FROM plan_message m LEFT JOIN contact_clean c ON c.token = m.token
     WHERE m.plan_id = $plan AND m.text IS NOT NULL
 )
-SELECT variant, count(*), min(units), max(units), sum(parts),
-       any_value(if(length(name) > 1, replace(text, name, left(name, 1) || repeat('*', length(name) - 1)), text))
-           FILTER (rank = 1)
+SELECT variant, count(*), min(units), max(units), sum(parts), any_value(text) FILTER (rank = 1)
 FROM ranked GROUP BY variant ORDER BY variant
 """
 

@@ -139,8 +139,8 @@ def _cost(figures: PlanFigures, words: Words) -> Iterator[str]:
     )
     here = words.say("← 本渠道", "<- this channel")
     for mode, amount, meaning in (
-        ("submitted", cost.submitted_cny, words.say("按提交计费", "billed per part submitted")),
-        ("delivered", cost.delivered_cny, words.say("按到达计费（预计 98% 到达）", "billed per part delivered (98% expected)")),
+        ("submitted", cost.submitted_cny, words.say("按提交计费", "per part submitted")),
+        ("delivered", cost.delivered_cny, words.say("按到达计费（预计 98%）", "per part delivered (98% expected)")),
     ):
         yield f"  {meaning}: ¥{amount:,} {here if mode == cost.billing else ''}".rstrip()
     dear = {parts: people for parts, people in figures.by_parts.items() if parts > 1}
