@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import duckdb
 import pytest
+from plan_rows import OPENS, insert, put_plan, put_plan_release
 
-from chuda.campaign import load_campaign
-from chuda.clock import BUSINESS_ZONE
 from chuda.errors import UsageError
-from chuda.records import load_channel
 from tasks.planning.difference import changed_paths, compare_plans, difference_lines
 from tasks.planning.figures import read_figures
 from tasks.planning.plan import create_plan_tables
 from tasks.planning.summary import plan_lines
 
-CAMPAIGNS = Path(__file__).parents[3] / "data" / "campaigns"
-OPENS = datetime(2026, 11, 20, 15, 0, tzinfo=BUSINESS_ZONE)
 TEXT = "【橙柚生活】{}，满199立减50元，拒收请回复R"
 
 
@@ -32,39 +26,6 @@ def connection():
     create_plan_tables(connection)
     connection.execute("CREATE TABLE contact_clean (token VARCHAR, name VARCHAR)")
     return connection
-
-
-def insert(connection: Any, table: str, **values: Any) -> None:
-    names = ", ".join(values)
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(values))})", list(values.values()))
-
-
-def put_plan(connection: Any, plan_id: str = "p1", simulator: bool = True, offer: str = "50", **changes: Any) -> None:
-    """A plan without people: the demo's campaign and channel."""
-    campaign = json.loads(load_campaign(CAMPAIGNS / "demo_retail.yaml").value.canonical_json())
-    campaign["budget_cny"] = offer
-    channel = load_channel(CAMPAIGNS / "channels/demo.yaml").value.model_copy(update={"simulator": simulator})
-    insert(
-        connection, "plan_made",
-        **{
-            "plan_id": plan_id, "plan_hash": f"hash-{plan_id}", "campaign_id": "demo-retail",
-            "campaign_name": "周末满减", "occurrence": "once", "message_type": "marketing", "trade": "retail",
-            "channel": "demo", "click_tracking": "none", "billing": "submitted", "price_cny": Decimal("0.05"),
-            "attribution_days": 7, "audience_size": 10, "planned": 4, "excluded": 6, "parts": 5, "opens_at": OPENS,
-            "closes_at": OPENS + timedelta(hours=24), "created_at": OPENS, "window_start_minute": 540,
-            "window_end_minute": 1230, "campaign": json.dumps(campaign), "channel_record": channel.model_dump_json(),
-            "seen_releases": [],
-        } | changes,
-    )  # fmt: skip
-    put_release(connection, plan_id, 1, size=4, parts=5)
-
-
-def put_release(connection: Any, plan_id: str, number: int, **changes: Any) -> None:
-    insert(
-        connection, "plan_release",
-        **{"plan_id": plan_id, "number": number, "wave": "all", "opens_at": OPENS,
-           "expires_at": OPENS + timedelta(hours=24), "size": 1, "parts": 1} | changes,
-    )  # fmt: skip
 
 
 def put_message(connection: Any, token: str, plan_id: str = "p1", **changes: Any) -> None:
@@ -113,9 +74,9 @@ def test_it_costs_the_same_at_most_and_less_where_only_arrivals_are_billed(conne
 def test_the_last_part_leaves_when_the_rate_of_the_channel_allows(connection):
     put_plan(connection)  # 1,000 parts a second, 9:00 to 20:30
     connection.execute("DELETE FROM plan_release")
-    put_release(connection, "p1", 1, parts=600_000)
-    put_release(connection, "p1", 2, parts=600_000, opens_at=OPENS + timedelta(minutes=5))
-    put_release(connection, "p1", 3, parts=60_000, opens_at=OPENS + timedelta(hours=3))
+    put_plan_release(connection, "p1", 1, parts=600_000)
+    put_plan_release(connection, "p1", 2, parts=600_000, opens_at=OPENS + timedelta(minutes=5))
+    put_plan_release(connection, "p1", 3, parts=60_000, opens_at=OPENS + timedelta(hours=3))
     done = [one.done_at - OPENS for one in read_figures(connection, "p1").releases]
     assert done == [timedelta(minutes=10), timedelta(minutes=20), timedelta(hours=3, minutes=1)]
 
@@ -123,7 +84,7 @@ def test_the_last_part_leaves_when_the_rate_of_the_channel_allows(connection):
 def test_what_cannot_finish_in_time_is_said(connection):
     put_plan(connection)
     connection.execute("DELETE FROM plan_release")
-    put_release(connection, "p1", 1, size=7, parts=90_000_000)
+    put_plan_release(connection, "p1", 1, size=7, parts=90_000_000)
     said = lines(connection)
     assert "! cannot finish on its day" in said
     assert "! releases of 7 cannot be done before they expire" in said
@@ -142,7 +103,7 @@ def test_the_longest_text_stands_for_all_and_names_nobody(connection):
 
 def test_a_real_channel_asks_for_a_code_per_release(connection):
     put_plan(connection, simulator=False)
-    put_release(connection, "p1", 2)
+    put_plan_release(connection, "p1", 2)
     assert "chuda approve p1 --code 123456 (2 releases, a code each)" in lines(connection)
     assert "a simulator" not in lines(connection)
 
