@@ -56,7 +56,7 @@ async def send_release(
     """
     record = ChannelRecord.model_validate_json(release.channel_record)
     check_sendable(record, clock)
-    provider = open_provider(record, credentials)
+    provider = open_provider(record, credentials, clock=clock)
     owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
         return await Sender(ledger, keys, clock, provider, limits_of(record), owner, on_progress).send(release)

@@ -48,7 +48,7 @@ async def _pull_all(workspace: Workspace) -> list[PulledEvents]:
 
 
 async def _pull_one(workspace: Workspace, record: ChannelRecord, words: ReplyWords) -> PulledEvents:
-    provider = open_provider(record, environment())
+    provider = open_provider(record, environment(), clock=workspace.clock)
     try:
         puller = Puller(workspace.ledger, workspace.keys, workspace.clock, provider, record.name, words)
         return await puller.pull(has_clicks=record.click_tracking in ("per_message", "provider_log"))
