@@ -109,7 +109,7 @@ class ChannelRecord(FileModel):
     click_tracking: ClickTracking = Field("none", description="点击统计方式")
     coverage: Distinct[Region] = Field(("CN",), description="覆盖地区")
     definitive_query: Flag = Field(False, description="状态查询是否可靠到“查无”即未发送")
-    query_grace_seconds: Annotated[int, Whole(0, 86_400)] = Field(300, description="提交多久以后查询才算数")
+    query_grace_seconds: Annotated[int, Whole(1, 86_400)] = Field(300, description="提交多久以后查询才算数")
     signatures: Items[Signature] = Field((), description="在该渠道报备过的签名，不带【】")
     app_id: Text | None = Field(None, description="应用编号（SmsSdkAppId），tencent 必填")
     filed_templates: Items[FiledTemplate] = Field((), description="在该渠道报备过的模板，aliyun / tencent 必填")
@@ -131,12 +131,6 @@ class ChannelRecord(FileModel):
     def account_key(self) -> str:
         """What shares the provider's limits: the account at the provider, whatever the channel is called."""
         return f"{self.adapter}:{self.account}"
-
-    @property
-    def rates(self) -> Mapping[int, int]:
-        """The limits of the account: seconds -> parts."""
-        limits = {1: self.rate_parts_per_second, 60: self.rate_parts_per_minute, 86_400: self.rate_parts_per_day}
-        return {seconds: parts for seconds, parts in limits.items() if parts is not None}
 
     @property
     def batch_rule(self) -> BatchRule:

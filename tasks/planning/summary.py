@@ -22,6 +22,7 @@ MEANINGS = {rule.reason: rule.meaning for rule in RULES} | {
     "missing_variable": "缺少变量，无法成文",
     "over_length": "内容超长",
     "text_blocked": "成文后未通过内容检查",
+    "template_not_filed": "渠道没有报备过能生成这条内容的模板",
 }
 _SAMPLES = """
 SELECT coalesce(variant, '-'), any_value(text), count(*), sum(parts) FROM (
