@@ -168,7 +168,8 @@ class AliyunProvider:
             "x-acs-date": self._clock.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "x-acs-signature-nonce": self._nonce(),
             "x-acs-content-sha256": sha256(body).hexdigest(),
-            **({"content-type": _FORM} if form else {}),
+            # Always: the transport would add one of its own to an empty body, unsigned.
+            "content-type": _FORM,
         }
         account = self._account
         sealed = acs3.authorization(account.key_id, account.key_secret, "POST", canonical, headers)
