@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,7 @@ from chuda.errors import UsageError
 from chuda.keys import Keys
 from chuda.sealing import seal_messages
 from chuda.stores.ledger import Connection
+from chuda.stores.ledger.events import claim_events
 from chuda.stores.ledger.releases import (
     Release,
     SealedBatch,
@@ -35,6 +37,11 @@ SELECT token, text, parts, batch_id, position, messages_before FROM plan_message
 WHERE plan_id = ? AND release_number = ? ORDER BY token
 """
 
+_EVENTS = """
+SELECT e.token, e.event_key FROM plan_event e JOIN plan_message m ON m.plan_id = e.plan_id AND m.token = e.token
+WHERE m.plan_id = ? AND m.release_number = ?
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRelease:
@@ -44,6 +51,7 @@ class PlannedRelease:
     messages: pl.DataFrame
     seen_releases: frozenset[str]
     weekly_cap: int
+    events: Mapping[str, str] = field(default_factory=dict)  # of a recurring campaign: event key by token
 
 
 def read_release(
@@ -64,7 +72,9 @@ def read_release(
         window_end_minute=row[7], sealed_us=now_us,
     )  # fmt: skip
     messages = connection.execute(_MESSAGES, [plan_id, number]).pl()
-    return PlannedRelease(release, messages, frozenset(row[8]), weekly_cap)
+    cap = min(weekly_cap, json.loads(row[9])["weekly_cap"])
+    events = dict(connection.execute(_EVENTS, [plan_id, number]).fetchall())
+    return PlannedRelease(release, messages, frozenset(row[8]), cap, events)
 
 
 def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, keys: Keys) -> bool:
@@ -80,6 +90,7 @@ def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, 
     people = planned.messages.join(phones, on="token", how="left", maintain_order="left")
     erased = people.filter(pl.col("phone").is_null())["token"]
     lost = dict.fromkeys(_over_cap(connection, planned), "weekly_cap") | dict.fromkeys(erased, "erased")
+    lost |= dict.fromkeys(_answered(connection, planned, lost), "event_done")
     return seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
 
 
@@ -89,6 +100,13 @@ def _batches(people: pl.DataFrame, keys: Keys) -> Iterator[SealedBatch]:
         batch_id = str(members["batch_id"][0])
         sealed = seal_messages(keys, batch_id, members["phone"].to_list(), members["text"].to_list())
         yield SealedBatch(batch_id, seq, tuple(members["token"]), int(members["parts"].sum()), sealed)
+
+
+def _answered(connection: Connection, planned: PlannedRelease, lost: Mapping[str, str]) -> set[str]:
+    """Whose event another plan of this campaign answered; whoever is lost anyway may be caught up another night."""
+    events = {token: key for token, key in planned.events.items() if token not in lost}
+    release = planned.release
+    return claim_events(connection, release.campaign_id, release.plan_id, events, release.sealed_us)
 
 
 def _over_cap(connection: Connection, planned: PlannedRelease) -> set[str]:

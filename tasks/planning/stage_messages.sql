@@ -26,13 +26,16 @@ final as (
         text.parts::integer as parts,
         opening.opens_at as send_at,
         opening.expires_at,
-        person.messages_this_week as messages_before
+        person.messages_this_week as messages_before,
+        person.event_key
     from planned
     inner join audience_candidate person on person.token = planned.token
     left join message_rendered text
         on planned.wave <> 'rollout' and text.token = planned.token and text.variant is not distinct from planned.variant
     left join opening_now opening
-        on planned.wave <> 'rollout' and (opening.variant is null or opening.variant = planned.variant)
+        on planned.wave <> 'rollout'
+            and (opening.variant is null or opening.variant = planned.variant)
+            and (opening.segment is null or opening.segment = person.segment)
 )
 
 select * from final

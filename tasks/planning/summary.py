@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from chuda.records.channel import ChannelRecord
 from chuda.windows import DailyWindow
-from tasks.compliance.rules import RULES
+from tasks.compliance.rules import explain_reason
 from tasks.experiments.feasibility import BaseRates, assess_feasibility
 from tasks.experiments.registration import Registration
 from tasks.planning.schedule import finish_time
@@ -17,12 +17,6 @@ from tasks.planning.schedule import finish_time
 Language = Literal["zh", "en"]
 # What is expected where the business has no history of its own: the middle of the usual lines (domain: KPIs).
 EXPECTED_RATES = BaseRates(clicked=0.25, converted=0.05)
-MEANINGS = {rule.reason: rule.meaning for rule in RULES} | {
-    "holdout": "对照组，不发送",
-    "missing_variable": "缺少变量，无法成文",
-    "over_length": "内容超长",
-    "text_blocked": "成文后未通过内容检查",
-}
 _SAMPLES = """
 SELECT coalesce(variant, '-'), any_value(text), count(*), sum(parts) FROM (
     SELECT variant, text, parts FROM plan_message WHERE plan_id = $plan AND text IS NOT NULL ORDER BY token
@@ -44,12 +38,13 @@ def plan_lines(connection: Any, plan_id: str, language: Language) -> list[str]:
     for reason, people in connection.execute(
         "SELECT reason, count(*) FROM plan_exclusion WHERE plan_id = ? GROUP BY 1 ORDER BY 2 DESC, 1", [plan_id]
     ).fetchall():
-        lines.append(f"  {people:>8,}  {reason}{'' if en else ' ' + MEANINGS.get(reason, '')}")
+        lines.append(f"  {people:>8,}  {reason} {explain_reason(reason, language)}")
     lines.append(
         f"{'parts' if en else '计费条数'} {plan['parts']:,} × ¥{plan['price_cny']} = ¥{cost:,} "
         f"({'at most; billed by' if en else '上限；计费方式'} {plan['billing']})"
     )
     lines += _timing_lines(plan, en)
+    lines += _warning_lines(connection, plan_id)
     for variant, text, messages, _parts in connection.execute(_SAMPLES, {"plan": plan_id}).fetchall():
         lines.append(f"[{variant}] {messages:,}: {text}")
     return lines + _feasibility_lines(connection, plan, language)
@@ -70,6 +65,11 @@ def _timing_lines(plan: dict[str, Any], en: bool) -> list[str]:
     if done.date() != opens_at.date():
         lines.append("! cannot finish on its day" if en else "! 当天发不完，次日窗口继续")
     return lines
+
+
+def _warning_lines(connection: Any, plan_id: str) -> list[str]:
+    rows = connection.execute("SELECT warning FROM plan_warning WHERE plan_id = ? ORDER BY number", [plan_id])
+    return [f"! {said}" for (said,) in rows.fetchall()]
 
 
 def _feasibility_lines(connection: Any, plan: dict[str, Any], language: Language) -> list[str]:
