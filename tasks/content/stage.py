@@ -10,6 +10,7 @@ from chuda.results import StageResult
 from chuda.workspace import open_workspace
 from tasks.compliance.audience import exclude
 from tasks.planning.briefing import read_briefing
+from tasks.planning.budget import keep_within_budget
 from tasks.planning.texts import check_campaign_texts, overflow_policy, render_texts
 from tasks.stage import open_stage, stage_task
 
@@ -43,4 +44,9 @@ def render_messages(campaign_file: str) -> StageResult:
         connection.unregister("incoming")
         reasons = dict(rendered.excluded.group_by("reason").len().iter_rows())
         kept = rendered.texts.select(pl.col("token").n_unique()).item()
+        budget = briefing.campaign.budget_cny
+        if budget is not None:
+            price = briefing.channel.price_cny_per_part
+            beyond = keep_within_budget(connection, briefing.campaign.id, budget, price)
+            kept, reasons = kept - beyond, reasons | ({"over_budget": beyond} if beyond else {})
         return StageResult("rendering", "message_rendered", people.height, kept, rejected=reasons)

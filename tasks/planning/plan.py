@@ -13,7 +13,6 @@ from typing import Any
 
 import polars as pl
 
-from chuda.errors import Refused
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
 from tasks.planning.briefing import Briefing
@@ -110,9 +109,6 @@ def create_plan_tables(connection: Any) -> None:
 def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], now: datetime) -> Plan:
     """Freeze the staged messages as a plan; the same draft gives the same plan, published once.
 
-    Raises:
-        Refused: it would cost more than the campaign's budget.
-
     Args:
         connection: a writing transaction of the draft.
         briefing: the campaign.
@@ -126,14 +122,7 @@ def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], 
     if connection.execute("SELECT 1 FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone() is None:
         number_releases(connection, briefing.timing.window, briefing.channel.batch_size, first_number=1)
         _insert(connection, briefing, plan_id, plan_hash, seen_releases, now)
-    plan = read_plan(connection, plan_id)
-    budget = briefing.campaign.budget_cny
-    if budget is not None and plan.cost > budget:
-        raise Refused(
-            f"{briefing.campaign.id}: {plan.parts:,} parts cost CNY {plan.cost:,}, the budget is {budget:,}; "
-            "raise budget_cny or ask for fewer people"
-        )
-    return plan
+    return read_plan(connection, plan_id)
 
 
 def _hash(briefing: Briefing, digest: str) -> str:
