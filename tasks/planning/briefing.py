@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from chuda.campaign.experiment import Variant
 from chuda.campaign.load import load_campaign
 from chuda.campaign.model import Campaign
 from chuda.campaign.references import KnownNames
@@ -23,6 +24,7 @@ from chuda.records.channel import ChannelRecord, load_channel
 from chuda.records.licence import licence_problems
 from chuda.settings import Settings
 from tasks.content.context import ContentContext, load_content_reference
+from tasks.content.overflow import OverflowPolicy
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
 from tasks.experiments.registration import Arm, Registration
 from tasks.planning.events import EVENT_VARIABLES
@@ -44,6 +46,7 @@ class Briefing:
     business: BusinessRecord
     timing: Timing
     wordings: dict[str | None, Wording]
+    policies: dict[str | None, OverflowPolicy]
     context: ContentContext
     registration: Registration | None
 
@@ -99,17 +102,19 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     channel = channels[campaign.channels[0]]
     check_channel(channel, now)
     business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
-    wordings = {
-        variant.name if variant else None: read_wording(campaign, variant, scenarios, business.signatures)
-        for variant in (campaign.arms() or (None,))
-    }
+    _check_template_code(campaign, channel)
+    arms: dict[str | None, Variant | None] = {arm.name: arm for arm in campaign.arms()} or {None: None}
+    is_fixed = campaign.type == "marketing" and not channel.variables_allowed
     slots = load_slots(settings.reference / "slots.yaml", lang=settings.lang)
     briefing = Briefing(
         campaign=campaign,
         channel=channel,
         business=business,
         timing=plan_timing(campaign, channel, business, slots, now, read_slot_history(settings.marts_file, now)),
-        wordings=wordings,
+        wordings={
+            name: read_wording(campaign, arm, scenarios, business.signatures, is_fixed) for name, arm in arms.items()
+        },
+        policies={name: overflow_policy(campaign, arm, scenarios, business.signatures) for name, arm in arms.items()},
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
     )
@@ -129,6 +134,16 @@ def refuse_unsupported(campaign: Campaign) -> None:
     """
     if campaign.replies:
         raise Refused(f"{campaign.id}: this version does not answer reply keywords; take `replies` out")
+
+
+def _check_template_code(campaign: Campaign, channel: ChannelRecord) -> None:
+    """Refuse a campaign on a provider that sends filed templates only, if its text has no template code there."""
+    key = campaign.template.library or campaign.id
+    if channel.adapter in ("aliyun", "tencent") and key not in channel.template_codes:
+        raise Refused(
+            f"{campaign.id}: 渠道 {channel.name} 没有 {key} 的模板编号 / channel {channel.name} ({channel.adapter}) "
+            f"sends filed templates only and has no code for {key}; file the text and add it to template_codes"
+        )
 
 
 def _check_event(campaign: Campaign, scenarios: Mapping[str, Scenario]) -> None:
@@ -177,12 +192,18 @@ def check_channel(channel: ChannelRecord, now: datetime) -> None:
         raise Refused("\n".join(str(problem) for problem in errors))
 
 
+def own_lexicon(settings: Settings) -> Path | None:
+    """The workspace's own words, exceptions and entries switched off (`lexicon.yaml` beside the campaigns)."""
+    path = settings.campaigns / "lexicon.yaml"
+    return path if path.exists() else None
+
+
 def checking_context(settings: Settings) -> ContentContext:
     """What a text is checked against outside of a campaign: marketing, the workspace's business, no channel's rules."""
     business_file = settings.campaigns / "business.yaml"
     business = load_business(business_file, lang=settings.lang).value if business_file.exists() else None
     return ContentContext(
-        reference=load_content_reference(settings.reference),
+        reference=load_content_reference(settings.reference, own_lexicon(settings)),
         signatures=tuple(sorted(business.allowed_signatures)) if business else (),
         links="variables",
     )
@@ -203,7 +224,7 @@ def _context(
     signatures = business.allowed_signatures & frozenset(channel.signatures or business.allowed_signatures)
     authorised = frozenset(a.trade for a in business.authorisations if business.is_authorised(a.trade, now.date()))
     return ContentContext(
-        reference=load_content_reference(settings.reference),
+        reference=load_content_reference(settings.reference, own_lexicon(settings)),
         signatures=tuple(sorted(signatures)),
         message_type=campaign.type,
         trade=campaign.trade,

@@ -35,7 +35,7 @@ def find_due_campaigns(connection: Any, settings: Settings, now: datetime) -> li
     planned = set(connection.execute("SELECT campaign_id, occurrence FROM plan_made").fetchall())
     due = []
     for path in sorted(settings.campaigns.glob("*.yaml")):
-        if path.name in ("business.yaml", "segments.yaml"):
+        if path.name in ("business.yaml", "segments.yaml", "lexicon.yaml"):
             continue
         campaign = load_campaign(path, lang=settings.lang).value
         schedule = campaign.schedule

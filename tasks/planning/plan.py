@@ -15,6 +15,7 @@ import polars as pl
 
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
+from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
 from tasks.planning.releases import number_releases
 from tasks.planning.schedule import Timing, finish_times
@@ -66,7 +67,9 @@ def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> Non
     connection.execute(_STAGE, {"mode": experiment.mode if experiment else "none"})
     window = briefing.timing.window
     facts = {
-        "max_units": briefing.context.max_units, "message_type": briefing.campaign.type,
+        "max_units": briefing.context.max_units,
+        "max_parts": count_parts("字" * briefing.context.max_units),
+        "message_type": briefing.campaign.type,
         "opt_out": briefing.channel.opt_out_wording, "window_start": window.start_minute,
         "window_end": window.end_minute,
     }  # fmt: skip

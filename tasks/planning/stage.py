@@ -8,6 +8,7 @@ from pathlib import Path
 from chuda.results import StageResult
 from chuda.stores.warehouse import drop_draft
 from chuda.workspace import open_workspace
+from expectations.suites.messages import PUBLISHED_PLAN
 from tasks.planning.briefing import Briefing, read_briefing
 from tasks.planning.plan import publish_plan, settle_timing, stage_messages
 from tasks.stage import open_stage, stage_task
@@ -23,6 +24,7 @@ def make_plan(campaign_file: str) -> StageResult:
         stage_messages(stage.connection, briefing, stage.gate)
         seen = [row[0] for row in stage.connection.execute("SELECT release_id FROM release_seen ORDER BY 1").fetchall()]
         plan = publish_plan(stage.connection, briefing, seen, stage.now)
+        stage.gate.require(PUBLISHED_PLAN, briefing.campaign.id, {"plan": plan.plan_id})
         details = {"plan_id": plan.plan_id, "cost_cny": str(plan.cost)}
         details |= {f"warning {number}": text for number, text in enumerate(plan.warnings, start=1)}
         verdict = stage.gate.verdict

@@ -21,6 +21,7 @@ final as (
         person.city,
         person.carrier,
         person.number_type,
+        person.phone_region,
         text.text,
         text.units::integer as units,
         text.parts::integer as parts,
