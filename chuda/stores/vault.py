@@ -96,7 +96,12 @@ class Vault:
         with closing(sqlite3.connect(self._path)) as connection:
             connection.execute(_SCHEMA)
             if tokens is None or len(tokens) > BLOCK_ROWS:
-                yield from (row[0] for row in connection.execute("SELECT sealed FROM block ORDER BY id"))
+                # A release is a stretch of the tokens in their order: only the blocks it reaches are opened.
+                first, last = ("", "g") if tokens is None else (tokens.min(), tokens.max())
+                rows = connection.execute(
+                    "SELECT sealed FROM block WHERE last_token >= ? AND first_token <= ? ORDER BY id", (first, last)
+                )
+                yield from (row[0] for row in rows)
                 return
             wanted = connection.execute(
                 "SELECT DISTINCT b.id FROM block b JOIN json_each(?) t "

@@ -95,8 +95,9 @@ def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, 
 
 
 def _batches(people: pl.DataFrame, keys: Keys) -> Iterator[SealedBatch]:
-    for seq, batch in enumerate(people.partition_by("batch_id", maintain_order=True)):
-        members = batch.sort("position")
+    for seq, members in enumerate(
+        people.sort("position", maintain_order=True).partition_by("batch_id", maintain_order=True)
+    ):
         batch_id = str(members["batch_id"][0])
         sealed = seal_messages(keys, batch_id, members["phone"].to_list(), members["text"].to_list())
         yield SealedBatch(batch_id, seq, tuple(members["token"]), int(members["parts"].sum()), sealed)

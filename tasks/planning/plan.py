@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from expectations.suites.messages import MESSAGES
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
 from tasks.planning.releases import number_releases
-from tasks.planning.schedule import Timing, finish_times
+from tasks.planning.schedule import Opening, Timing, finish_times
 
 RELEASE_SIZE = 50_000
 _HERE = Path(__file__).parent
@@ -62,9 +62,7 @@ def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> Non
     Raises:
         GateFailed, GateBroken: nothing may be planned from this draft.
     """
-    _write_openings(connection, briefing.timing)
-    experiment = briefing.campaign.experiment
-    connection.execute(_STAGE, {"mode": experiment.mode if experiment else "none"})
+    write_staged(connection, briefing)
     window = briefing.timing.window
     facts = {
         "max_units": briefing.context.max_units,
@@ -76,20 +74,25 @@ def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> Non
     gate.require(MESSAGES, briefing.campaign.id, facts)
 
 
-def _write_openings(connection: Any, timing: Timing) -> None:
-    """Create `opening_now`: when each variant, or each segment with a history of its own, opens and expires."""
-    by_variant = [(variant, None, o.opens_at, o.expires_at) for variant, o in timing.openings.items()]
-    by_segment = [(None, segment, o.opens_at, o.expires_at) for segment, o in timing.by_segment.items()]
+def write_staged(connection: Any, briefing: Briefing) -> None:
+    """Create `message_staged` from the draft's candidates, texts and assignment."""
+    opened_by = _write_openings(connection, briefing.timing)
+    experiment = briefing.campaign.experiment
+    connection.execute(_STAGE, {"mode": experiment.mode if experiment else "none", "opened_by": opened_by})
+
+
+def _write_openings(connection: Any, timing: Timing) -> Literal["all", "variant", "segment"]:
+    """Create `opening_now` (name, opens_at, expires_at); returns whose names these are."""
+    by_name: Mapping[Any, Opening] = timing.by_segment or timing.openings
     moment = pl.Datetime("us", "Asia/Shanghai")
-    schema: dict[str, pl.DataType] = {
-        "variant": pl.String(),
-        "segment": pl.String(),
-        "opens_at": moment,
-        "expires_at": moment,
-    }
-    connection.register("openings", pl.DataFrame(by_segment or by_variant, schema=schema, orient="row").to_arrow())
+    schema: dict[str, pl.DataType] = {"name": pl.String(), "opens_at": moment, "expires_at": moment}
+    rows = [(name or "", opening.opens_at, opening.expires_at) for name, opening in by_name.items()]
+    connection.register("openings", pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
     connection.execute("CREATE OR REPLACE TABLE opening_now AS SELECT * FROM openings")
     connection.unregister("openings")
+    if timing.by_segment:
+        return "segment"
+    return "all" if None in timing.openings else "variant"
 
 
 def settle_timing(connection: Any, timing: Timing) -> Timing:

@@ -13,7 +13,8 @@ from chuda.errors import Refused
 from tasks.content.context import ContentContext
 from tasks.content.findings import Finding
 from tasks.content.frame_checks import check_messages
-from tasks.content.overflow import Action, OverflowPolicy, resolve_overflow
+from tasks.content.overflow import OVER_LENGTH_REASON, Action, OverflowPolicy, resolve_overflow
+from tasks.content.parts import DOMESTIC
 from tasks.content.scenarios import Scenario
 from tasks.content.template_checks import check_template
 from tasks.content.templates import Template, choose_language, fixed_text, parse_template
@@ -118,16 +119,29 @@ def _render_group(
     people: pl.DataFrame, template: Template, policy: OverflowPolicy, context: ContentContext
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The texts of one template, and who cannot get one (token, reason)."""
-    region = pl.col("phone_region")
+    # Only numbers abroad need a look at each text's alphabet.
+    region = pl.col("phone_region") if (people["phone_region"] != DOMESTIC).any() else None
     shorter = policy.shorter.columns if policy.shorter else ()
     columns = list(dict.fromkeys(("token", "phone_region", *template.columns, *shorter)))
-    frame = resolve_overflow(people.lazy().select(columns), template, policy, region=region).collect()
+    frame = _resolve(people.select(columns), template, policy, region)
     unsent = frame.filter(pl.col("reason").is_not_null()).select("token", "reason")
     kept = frame.filter(pl.col("reason").is_null())
     found = check_messages(kept, template, context, region=region)
     blocked = found.filter(pl.col("severity") == "block")["row"].unique()
     refused = kept[blocked.to_list()].select("token", reason=pl.lit("text_blocked"))
     return kept.join(refused, on="token", how="anti"), pl.concat([unsent, refused])
+
+
+def _resolve(people: pl.DataFrame, template: Template, policy: OverflowPolicy, region: pl.Expr | None) -> pl.DataFrame:
+    """`resolve_overflow`, with the other texts of a policy made only for those whose full text is too long."""
+    plain = replace(policy, action="exclude", shorter=None, drop=(), otherwise="exclude")
+    frame = resolve_overflow(people.lazy(), template, plain, region=region).collect()
+    is_over = pl.col("reason").eq_missing(OVER_LENGTH_REASON)
+    over = frame.filter(is_over)
+    if policy == plain or over.is_empty():
+        return frame
+    again = resolve_overflow(over.lazy().select(people.columns), template, policy, region=region).collect()
+    return pl.concat([frame.filter(~is_over), again])
 
 
 def _policy_in(policy: OverflowPolicy, language: Language) -> OverflowPolicy:
