@@ -8,7 +8,7 @@ with dealt as (
         token,
         case when $mode = 'sample' and role = 'rest' then 'rollout' when $mode = 'sample' then 'sample' else 'all' end
             as wave,
-        arm as variant
+        arm::varchar as variant
     from audience_assigned
     where role <> 'holdout'
 ),
