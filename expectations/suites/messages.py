@@ -21,9 +21,8 @@ MESSAGES = Suite(
                 f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND phone_region = 'CN' AND units > $max_units"),
         no_rows("parts_within_limit", "no text costs more parts than the campaign allows, whatever its alphabet",
                 f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND parts > $max_parts"),
-        no_rows("opt_out_at_end", "every marketing text ends with the channel's opt-out wording",
-                f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND '$message_type' = 'marketing'"
-                " AND NOT ends_with(text, '$opt_out')"),
+        no_rows("opt_out_at_end", "every text that needs it ends with the channel's opt-out wording",
+                f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND NOT ends_with(text, '$opt_out')"),
         no_rows("time_in_window", "every message opens inside the lawful window",
                 f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND (send_at IS NULL OR "
                 "hour(send_at) * 60 + minute(send_at) < $window_start OR "

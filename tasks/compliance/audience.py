@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from chuda.message_types import rules_of
 from tasks.compliance.rules import CAP_DAYS, DAILY_CAPS, WEEKLY_CAP, parameters_used, reason_expression
 
 _HERE = Path(__file__).parent
@@ -17,7 +18,6 @@ _CHOOSE = (_HERE / "choose_audience.sql").read_text(encoding="utf-8")
 _TROUBLE = (_HERE / "number_trouble.sql").read_text(encoding="utf-8")
 # Numbers are given to new people: what receipts said half a year ago says nothing about today.
 TROUBLE_DAYS = 180
-STOPPING_SCOPES = {"marketing": ["marketing", "all"], "notification": ["all"], "otp": [], "test": []}
 _NO_EVENTS = (
     "CREATE OR REPLACE TABLE event_due (token VARCHAR, event_key VARCHAR, event_at VARCHAR, starts_at TIMESTAMPTZ, "
     "over_at TIMESTAMPTZ, is_done BOOLEAN)"
@@ -84,7 +84,7 @@ def choose_audience(connection: Any, request: AudienceRequest, restraints: Restr
         {
             "segments": list(request.segments),
             "left_out": list(request.left_out),
-            "scopes": STOPPING_SCOPES[request.message_type],
+            "scopes": list(rules_of(request.message_type).stopped_by),
             "is_recurring": request.is_recurring,
         },
     )

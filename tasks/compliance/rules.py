@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chuda.message_types import MESSAGE_TYPES, types_where
+
 WEEKLY_CAP = 3
 CAP_DAYS = 7
 # What providers take for one person in 24 hours where a channel's record does not say (domain: providers, caps).
@@ -34,59 +36,60 @@ class ComplianceRule:
     binds: frozenset[str]
 
 
-_ALL = frozenset({"marketing", "notification", "otp", "test"})
-_MARKETING = frozenset({"marketing"})
-_CAMPAIGNS = frozenset({"marketing", "notification"})
+_ALL = frozenset(MESSAGE_TYPES)
+_CONSENT = types_where(lambda rules: rules.consent == "marketing")
+_SUPPRESSED = types_where(lambda rules: bool(rules.stopped_by))
+_CAPPED = types_where(lambda rules: rules.capped)
 
 RULES: tuple[ComplianceRule, ...] = (
-    ComplianceRule("complained", "suppression = 'complaint'", "已投诉，不再发送", "complained", _CAMPAIGNS),
+    ComplianceRule("complained", "suppression = 'complaint'", "已投诉，不再发送", "complained", _SUPPRESSED),
     ComplianceRule(
         "suppressed",
         "suppression IS NOT NULL",
         "已退订或在禁发名单",
         "opted out or told us not to",
-        _CAMPAIGNS,
+        _SUPPRESSED,
     ),
-    ComplianceRule("consent_denied", "consent = 'denied'", "明确不同意接收", "said no to marketing", _MARKETING),
+    ComplianceRule("consent_denied", "consent = 'denied'", "明确不同意接收", "said no to marketing", _CONSENT),
     ComplianceRule(
-        "no_consent", "consent IS DISTINCT FROM 'granted'", "没有同意记录", "no consent on record", _MARKETING
+        "no_consent", "consent IS DISTINCT FROM 'granted'", "没有同意记录", "no consent on record", _CONSENT
     ),
     ComplianceRule(
         "consent_without_evidence",
         "consent_source IS NULL OR consent_at IS NULL OR consent_purpose IS NULL",
         "同意缺少来源、时间或用途",
         "consent without source, time or purpose",
-        _MARKETING,
+        _CONSENT,
     ),
     ComplianceRule(
         "consent_other_purpose",
         "NOT regexp_matches(consent_purpose, '营销|推广|促销|优惠|活动|(?i)marketing|promo')",
         "同意的用途不是营销",
         "consent is for another purpose",
-        _MARKETING,
+        _CONSENT,
     ),
     ComplianceRule(
         "trade_not_authorised",
         "NOT $trade_authorised",
         "行业授权在发送日已过期或没有登记",
         "the trade's authorisation is not valid on the day of sending",
-        _CAMPAIGNS,
+        _SUPPRESSED,
     ),
-    ComplianceRule("test_contact", "is_test_contact", "测试手机，不计入活动", "a test phone", _CAMPAIGNS),
+    ComplianceRule("test_contact", "is_test_contact", "测试手机，不计入活动", "a test phone", _SUPPRESSED),
     ComplianceRule(
         "duplicate_person",
         "is_duplicate",
         "与名单里另一个号码是同一个人",
         "the same person as another number of the audience",
-        _CAMPAIGNS,
+        _SUPPRESSED,
     ),
-    ComplianceRule("event_done", "is_event_done", "这次事件已经发过", "has had the message of this event", _CAMPAIGNS),
+    ComplianceRule("event_done", "is_event_done", "这次事件已经发过", "has had the message of this event", _SUPPRESSED),
     ComplianceRule(
         "event_over",
         f"event_over_at - INTERVAL {EVENT_MARGIN_MINUTES} MINUTE <= $opens_at",
         "事件已过，补发没有意义",
         "the event is over before the message could leave",
-        _CAMPAIGNS,
+        _SUPPRESSED,
     ),
     ComplianceRule(
         "cannot_receive",
@@ -103,21 +106,21 @@ RULES: tuple[ComplianceRule, ...] = (
         _ALL,
     ),
     ComplianceRule(
-        "weekly_cap", "messages_this_week >= $weekly_cap", "7 天内已达上限", "had all messages of 7 days", _MARKETING
+        "weekly_cap", "messages_this_week >= $weekly_cap", "7 天内已达上限", "had all messages of 7 days", _CAPPED
     ),
     ComplianceRule(
         "provider_cap",
         "messages_this_day >= $daily_cap",
         "当天在该渠道已达上限",
         "had all messages the provider takes in a day",
-        _CAMPAIGNS,
+        _SUPPRESSED,
     ),
     ComplianceRule(
         "carrier_cap",
         "number_trouble = 'frequency'",
         "运营商近 7 天因频次拒收过",
         "the carrier refused a message for frequency within 7 days",
-        _MARKETING,
+        _CAPPED,
     ),
 )
 
@@ -125,9 +128,16 @@ LATER_REASONS: dict[str, tuple[str, str]] = {
     "over_nightly_limit": ("超过每晚上限，次日在补发期内再选", "over the campaign's limit of the night"),
     "missing_variable": ("缺少变量，无法成文", "a variable has no value"),
     "over_length": ("内容超长", "the text would be too long"),
+    "template_not_filed": (
+        "渠道没有报备过能生成这条内容的模板",
+        "no template filed with the channel renders this text",
+    ),
     "text_blocked": ("成文后未通过内容检查", "the rendered text fails a content check"),
     "over_budget": ("超出预算", "the budget does not reach so far"),
-    "holdout": ("对照组，不发送", "in the holdout, which gets nothing"),
+    "holdout": (
+        "对照组，不发送，用来衡量活动本身带来多少",
+        "control group: left out, to measure what the campaign brings",
+    ),
 }
 """Reasons given after the rules, in this order: (Chinese, English)."""
 

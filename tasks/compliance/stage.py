@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from chuda.clock import to_us
+from chuda.message_types import rules_of
 from chuda.results import StageResult
 from chuda.stores.ledger.events import claimed_events
 from chuda.stores.ledger.reading import SUPPRESSIONS, read_frame
@@ -18,7 +19,6 @@ from chuda.stores.ledger.releases import (
 from chuda.workspace import open_workspace
 from expectations.suites.audience import AUDIENCE, AUDIENCE_OF_A_NIGHT
 from tasks.compliance.audience import (
-    STOPPING_SCOPES,
     AudienceRequest,
     Restraints,
     choose_audience,
@@ -43,7 +43,7 @@ def check_compliance(campaign_file: str) -> StageResult:
             "CREATE OR REPLACE TABLE audience_eligible AS SELECT token, segment, province FROM audience_candidate c "
             "WHERE NOT EXISTS (SELECT 1 FROM audience_excluded x WHERE x.token = c.token)"
         )
-        scopes = ", ".join(f"'{scope}'" for scope in STOPPING_SCOPES[briefing.campaign.type])
+        scopes = ", ".join(f"'{scope}'" for scope in rules_of(briefing.campaign.type).stopped_by)
         suite = AUDIENCE_OF_A_NIGHT if briefing.recurring else AUDIENCE
         stage.gate.require(suite, briefing.campaign.id, {"scopes": scopes})
         asked, eligible = (
@@ -94,7 +94,7 @@ def _read_ledger(stage: Stage, briefing: Briefing) -> tuple[Restraints, set[str]
         )
         restraints = Restraints(
             suppressions=read_frame(ledger, SUPPRESSIONS),
-            reserved=reserved_tokens(ledger, seen) if campaign.type == "marketing" else {},
+            reserved=reserved_tokens(ledger, seen) if rules_of(campaign.type).capped else {},
             today=reserved_tokens(ledger, today),
         )
         return restraints, seen, claimed_events(ledger, campaign.id) if briefing.recurring else []

@@ -12,6 +12,7 @@ from chuda.workspace import open_workspace
 from tasks.compliance.audience import exclude
 from tasks.planning.briefing import Briefing, read_briefing
 from tasks.planning.budget import keep_within_budget
+from tasks.planning.filing import drop_unfiled
 from tasks.planning.texts import check_campaign_texts, render_texts
 from tasks.stage import open_stage, stage_task
 
@@ -63,6 +64,7 @@ def render_audience(connection: Any, briefing: Briefing) -> tuple[int, int, dict
         if people.is_empty():
             continue
         rendered = render_texts(people, briefing.wordings, briefing.policies, briefing.context)
+        rendered = drop_unfiled(rendered, briefing.channel)
         exclude(connection, rendered.excluded)
         connection.register("incoming", rendered.texts.to_arrow())
         connection.execute("INSERT INTO message_rendered SELECT * FROM incoming")

@@ -102,7 +102,6 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     channel = channels[campaign.channels[0]]
     check_channel(channel, now)
     business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
-    _check_template_code(campaign, channel)
     arms: dict[str | None, Variant | None] = {arm.name: arm for arm in campaign.arms()} or {None: None}
     is_fixed = campaign.type == "marketing" and not channel.variables_allowed
     slots = load_slots(settings.reference / "slots.yaml", lang=settings.lang)
@@ -134,16 +133,6 @@ def refuse_unsupported(campaign: Campaign) -> None:
     """
     if campaign.replies:
         raise Refused(f"{campaign.id}: this version does not answer reply keywords; take `replies` out")
-
-
-def _check_template_code(campaign: Campaign, channel: ChannelRecord) -> None:
-    """Refuse a campaign on a provider that sends filed templates only, if its text has no template code there."""
-    key = campaign.template.library or campaign.id
-    if channel.adapter in ("aliyun", "tencent") and key not in channel.template_codes:
-        raise Refused(
-            f"{campaign.id}: 渠道 {channel.name} 没有 {key} 的模板编号 / channel {channel.name} ({channel.adapter}) "
-            f"sends filed templates only and has no code for {key}; file the text and add it to template_codes"
-        )
 
 
 def _check_event(campaign: Campaign, scenarios: Mapping[str, Scenario]) -> None:

@@ -17,10 +17,9 @@ from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
-from tasks.planning.releases import number_releases
+from tasks.planning.numbering import number_messages
 from tasks.planning.schedule import Opening, Timing, finish_times
 
-RELEASE_SIZE = 50_000
 _HERE = Path(__file__).parent
 _CREATE = (_HERE / "create_plan_tables.sql").read_text(encoding="utf-8")
 _STAGE = (_HERE / "stage_messages.sql").read_text(encoding="utf-8")
@@ -67,8 +66,8 @@ def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> Non
     facts = {
         "max_units": briefing.context.max_units,
         "max_parts": count_parts("字" * briefing.context.max_units),
-        "message_type": briefing.campaign.type,
-        "opt_out": briefing.channel.opt_out_wording, "window_start": window.start_minute,
+                "opt_out": briefing.channel.opt_out_wording if briefing.context.needs_opt_out else "",
+        "window_start": window.start_minute,
         "window_end": window.end_minute,
     }  # fmt: skip
     gate.require(MESSAGES, briefing.campaign.id, facts)
@@ -126,7 +125,7 @@ def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], 
     plan_hash = _hash(briefing, digest)
     plan_id = f"p{plan_hash[:11]}"
     if connection.execute("SELECT 1 FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone() is None:
-        number_releases(connection, briefing.timing.window, briefing.channel.batch_size, first_number=1)
+        number_messages(connection, briefing.channel, briefing.timing.window, first_number=1)
         _insert(connection, briefing, plan_id, plan_hash, seen_releases, now)
     return read_plan(connection, plan_id)
 

@@ -10,7 +10,7 @@ from chuda.errors import UsageError
 from chuda.records.channel import ChannelRecord
 from chuda.windows import DailyWindow
 from tasks.experiments.rollout import next_occurrence
-from tasks.planning.releases import number_releases
+from tasks.planning.numbering import number_messages
 
 _STAGE = """
 CREATE OR REPLACE TEMP TABLE message_staged AS
@@ -59,7 +59,7 @@ def plan_rollout(connection: Any, plan_id: str, variant: str, now: datetime) -> 
     expires_at = opens_at + timedelta(hours=campaign.expire_after_hours)
     connection.execute(_STAGE, {"plan": plan_id, "variant": variant, "opens_at": opens_at, "expires_at": expires_at})
     first = connection.execute("SELECT max(number) + 1 FROM plan_release WHERE plan_id = ?", [plan_id]).fetchone()[0]
-    number_releases(connection, window, channel.batch_size, first)
+    number_messages(connection, channel, window, first)
     connection.execute(_UPDATE, {"plan": plan_id})
     connection.execute(_RELEASES, {"plan": plan_id})
     return int(connection.execute("SELECT count(*) FROM message_numbered").fetchone()[0])

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 metadata = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -49,6 +49,16 @@ suppression = Table(
     _integer("at_us"),
     _integer("recorded_us"),
     Index("suppression_by_token", "token"),
+)
+
+# Further numbers of a person: what stops one of them stops the person.
+alternate = Table(
+    "alternate",
+    metadata,
+    _text("token"),
+    _text("alternate_token"),
+    PrimaryKeyConstraint("token", "alternate_token"),
+    Index("alternate_by_alternate", "alternate_token"),
 )
 
 occurrence = Table(
@@ -94,10 +104,44 @@ approval = Table(
     metadata,
     Column("release_id", Text, primary_key=True),
     _text("plan_hash"),
+    _text("release_digest"),  # of the release's row: endpoint, window, size …
     _text("approved_by"),
-    _text("method"),  # 'totp' or 'simulator'
+    _text("method"),  # 'totp', 'recovery' or 'simulator'
     _integer("approved_us"),
     _integer("expires_us"),
+)
+
+approval_event = Table(
+    "approval_event",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("plan_id"),
+    _text("release_id"),
+    _text("event"),  # approved, refused, voided, expired
+    _text("by"),
+    _text("detail"),
+    _integer("at_us"),
+    Index("approval_event_by_plan", "plan_id"),
+)
+
+approver = Table(
+    "approver",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed with the workspace's key
+    _integer("enrolled_us"),
+    _integer("last_step"),  # the last 30-second step whose code was used: none is taken twice
+    _integer("wrong_codes"),  # in a row
+    _integer("blocked_until_us"),  # real time, as codes are
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    _text("approver"),
+    _text("digest"),
+    _integer("used_us", nullable=True),
+    PrimaryKeyConstraint("approver", "digest"),
 )
 
 release = Table(
@@ -198,7 +242,7 @@ receipt = Table(
     _integer("parts"),
     _integer("reported_us"),
     _integer("received_us"),
-    Index("receipt_by_batch", "batch_id"),
+    Index("receipt_by_message", "batch_id", "position"),
 )
 
 reply = Table(
@@ -211,6 +255,7 @@ reply = Table(
     _text("kind"),  # opt_out, complaint, keyword:<word>, other
     _integer("replied_us"),
     _integer("received_us"),
+    Index("reply_by_token", "token"),
 )
 
 click = Table(
@@ -224,6 +269,83 @@ click = Table(
     _text("link"),
     _integer("clicked_us"),
     _integer("received_us"),
+    Index("click_by_token", "token"),
+)
+
+# What was handed over, before anything is made of it: a pull that forgets what it told, and a push that is answered
+# only once the event is durable, both rest on this table. Items are tokenised, texts masked; purged when done.
+feed_page = Table(
+    "feed_page",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("feed"),  # 'receipts', 'replies' or 'clicks'
+    _text("fingerprint", nullable=True),  # of a pushed body: the same one twice is one page; NULL for what was pulled
+    _text("items", nullable=True),
+    _integer("size"),
+    _integer("tries"),
+    _integer("received_us"),
+    _integer("processed_us", nullable=True),
+    Index("feed_page_once", "channel", "feed", "fingerprint", unique=True),
+    Index(
+        "feed_page_waiting",
+        "id",
+        sqlite_where=text("processed_us IS NULL"),
+        postgresql_where=text("processed_us IS NULL"),
+    ),
+)
+
+feed_reject = Table(
+    "feed_reject",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("feed"),
+    _text("reason"),
+    _text("shown"),  # what stood there, numbers masked
+    _integer("received_us"),
+    _integer("settled_us", nullable=True),
+    _text("settled_by", nullable=True),
+)
+
+scanner_click = Table(
+    "scanner_click",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("batch_id"),
+    _integer("position"),
+    _text("token"),
+    _text("agent"),
+    _integer("clicked_us"),
+)
+
+complaint = Table(
+    "complaint",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("token"),
+    _text("shown"),  # 138****0001
+    _text("channel"),  # empty if it came another way
+    _text("source"),  # 'reply' or how else it came: hotline, provider, regulator …
+    _text("text"),  # numbers in it masked
+    _integer("complained_us"),
+    _integer("received_us"),
+    _integer("deadline_us"),  # the opt-out is complete by then
+    _integer("done_us", nullable=True),  # when the person was suppressed
+    _text("cause", nullable=True),
+    _text("action", nullable=True),
+    _integer("closed_us", nullable=True),
+    _text("closed_by", nullable=True),
+    Index("complaint_by_token", "token"),
+)
+
+reply_read = Table(
+    "reply_read",
+    metadata,
+    Column("reply_id", BigInteger, primary_key=True),
+    _text("by"),
+    _integer("at_us"),
 )
 
 feed_cursor = Table(
@@ -236,7 +358,23 @@ feed_cursor = Table(
     PrimaryKeyConstraint("channel", "feed"),
 )
 
-throttle = Table("throttle", metadata, Column("name", Text, primary_key=True), _integer("tat_us"))
+throttle = Table(
+    "throttle",
+    metadata,
+    Column("name", Text, primary_key=True),  # <account>:second, <account>:minute
+    _integer("tat_us"),
+    _integer("percent"),  # of the rate, as it stood at changed_us; it grows back from there
+    _integer("changed_us"),
+)
+
+day_quota = Table(
+    "day_quota",
+    metadata,
+    _text("account"),
+    _text("day"),
+    _integer("parts"),
+    PrimaryKeyConstraint("account", "day"),
+)
 
 lease = Table(
     "lease",
