@@ -72,6 +72,33 @@ occurrence = Table(
     PrimaryKeyConstraint("campaign_id", "occurrence"),
 )
 
+event_claim = Table(
+    "event_claim",
+    metadata,
+    _text("campaign_id"),
+    _text("token"),
+    _text("event_key"),  # which appointment, which year's birthday …: 32 hex digits
+    _text("plan_id"),
+    _integer("claimed_us"),
+    PrimaryKeyConstraint("campaign_id", "token", "event_key"),
+)
+
+standing_approval = Table(
+    "standing_approval",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("campaign_id"),
+    _text("digest"),  # of the campaign, its channel and its business: another text is not covered
+    _text("first_day"),
+    _text("last_day"),
+    _integer("max_messages"),  # per occurrence
+    _integer("max_parts"),
+    _text("approved_by"),
+    _text("method"),
+    _integer("approved_us"),
+    Index("standing_approval_by_campaign", "campaign_id"),
+)
+
 approval = Table(
     "approval",
     metadata,
