@@ -38,7 +38,15 @@ def read_items(
             events.append(read(item))
         except Unreadable as error:
             unreadable.append(UnreadableItem(str(error), show_item(item)))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+            # A reader that takes the documented form for granted; what it says may quote the item.
+            reason = f"{error.args[0]}_missing" if isinstance(error, KeyError) else f"not_as_documented_{_name(error)}"
+            unreadable.append(UnreadableItem(reason, show_item(item)))
     return events, unreadable
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
 
 
 def text_field(item: Mapping[str, Any], name: str, *, is_needed: bool = True) -> str:
