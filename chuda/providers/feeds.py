@@ -77,6 +77,15 @@ def time_field(item: Mapping[str, Any], name: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=BUSINESS_ZONE)
 
 
+def epoch_field(item: Mapping[str, Any], name: str) -> datetime | None:
+    """A time as seconds since 1970; None if it cannot be read."""
+    value = str(item.get(name, "")).strip()
+    if not (value.isascii() and value.isdigit() and len(value) < 12):
+        return None
+    moment = datetime.fromtimestamp(int(value), BUSINESS_ZONE)
+    return moment if moment.year in _YEARS else None
+
+
 def parts_field(item: Mapping[str, Any], name: str) -> int:
     """A number of message parts; 0 where it is absent or cannot be one."""
     value = str(item.get(name, "")).strip()
