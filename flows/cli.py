@@ -20,6 +20,7 @@ from flows.commands import (
     diagnose,
     feedback,
     inbox,
+    watching,
     workspace,
 )
 
@@ -30,7 +31,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, checking, campaigns, approvers, feedback, inbox, complaints, diagnose):
+for group in (
+    demo,
+    workspace,
+    contacts,
+    checking,
+    campaigns,
+    approvers,
+    feedback,
+    inbox,
+    complaints,
+    diagnose,
+    watching,
+):
     group.register(app)
 
 
