@@ -20,6 +20,7 @@ from flows.commands import (
     diagnose,
     feedback,
     inbox,
+    notify,
     watching,
     workspace,
 )
@@ -43,6 +44,7 @@ for group in (
     complaints,
     diagnose,
     watching,
+    notify,
 ):
     group.register(app)
 

@@ -386,3 +386,28 @@ lease = Table(
     _integer("epoch"),
     _integer("expires_us"),
 )
+
+# One row per transactional message, in a ledger file of their own; `sealed` is kept until the outcome is certain.
+notice = Table(
+    "notice",
+    metadata,
+    Column("notice_id", Text, primary_key=True),
+    _text("token"),
+    _text("channel"),
+    _text("message_type"),
+    _text("template"),
+    _integer("parts"),
+    _text("state"),  # intent, accepted, rejected, not_sent, unknown, unconfirmed
+    _text("code"),
+    Column("sealed", LargeBinary, nullable=True),
+    _integer("intent_us"),
+    _integer("outcome_us", nullable=True),
+    Index("notice_by_person", "token", "message_type", "intent_us"),
+    Index(
+        "notice_open",
+        "channel",
+        "intent_us",
+        sqlite_where=text("state IN ('intent', 'unknown')"),
+        postgresql_where=text("state IN ('intent', 'unknown')"),
+    ),
+)
