@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 
 from chuda.providers.protocol import MessageResult, RequestState, SendResult
-from chuda.stores.ledger.dispatching import Claim, OpenQuestion, RequestOutcome
+from chuda.stores.ledger.dispatching import Claim
+from chuda.stores.ledger.recording import OpenQuestion, RequestOutcome
 
 FIRST_RETRY_S = 2.0
 LONGEST_RETRY_S = 60.0
+_LONGEST_POSITION = 4  # a request takes at most 1,000 messages
 
 
 def message_id(batch_id: str, position: int) -> str:
@@ -20,7 +22,8 @@ def message_id(batch_id: str, position: int) -> str:
 def parse_message_id(text: str) -> tuple[str, int] | None:
     """(batch id, position) of one of our message ids; None for somebody else's."""
     batch_id, _, position = text.rpartition(".")
-    return (batch_id, int(position)) if batch_id and position.isdigit() else None
+    is_position = position.isascii() and position.isdigit() and len(position) <= _LONGEST_POSITION
+    return (batch_id, int(position)) if batch_id and is_position else None
 
 
 def settle_answer(claim: Claim, answer: SendResult) -> RequestOutcome:
@@ -29,7 +32,9 @@ def settle_answer(claim: Claim, answer: SendResult) -> RequestOutcome:
     outcome = _settle(claim.batch_id, claim.number, said)
     if outcome.outcome != "not_sent":
         return outcome
-    pause = answer.retry_after_s or min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(claim.number - 1, 10))
+    wait = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(claim.number - 1, 10))
+    # Somebody over a limit of the provider's waits as long as it says; the rest of the batch is settled by then.
+    pause = max((result.defer_s for result in said.values()), default=0.0) or answer.retry_after_s or wait
     return RequestOutcome(
         outcome.batch_id, outcome.number, outcome.outcome, outcome.code, outcome.exceptions, round(pause * 1e6)
     )

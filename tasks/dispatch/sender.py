@@ -18,20 +18,9 @@ from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, OutgoingMessage, Provider, SendResult
 from chuda.sealing import unseal_messages
 from chuda.stores.ledger import Connection, Ledger
-from chuda.stores.ledger.dispatching import (
-    Claim,
-    Claims,
-    Moment,
-    OpenQuestion,
-    RequestOutcome,
-    adopt_orphans,
-    claim,
-    may_leave,
-    open_questions,
-    record,
-    slow_down,
-)
+from chuda.stores.ledger.dispatching import Claim, Claims, Moment, claim, may_leave, slow_down
 from chuda.stores.ledger.leases import HeldElsewhere, Lease, acquire, give_back, still_held
+from chuda.stores.ledger.recording import OpenQuestion, RequestOutcome, adopt_orphans, open_questions, record
 from chuda.stores.ledger.releases import Release
 from chuda.stores.ledger.throttle import RateLimits
 from tasks.dispatch.health import HealthLines, pause_if_sick
@@ -153,7 +142,7 @@ class Sender:
         finished = tuple(self._finished)
         with self._ledger.write() as connection:
             moment = self._moment(connection)
-            self._record(connection, finished, moment.now)
+            record(connection, finished, to_us(moment.now))
             if finished and moment.store_us >= self._health_due_us:
                 pause_if_sick(connection, release, self._limits.health, to_us(moment.now))
                 self._health_due_us = moment.store_us + round(self._limits.health.every_s * 1e6)
@@ -171,18 +160,13 @@ class Sender:
     async def _request(self, release: Release, one: Claim) -> RequestOutcome:
         if not await self._depart(release, one):
             return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
-        phones, texts = unseal_messages(self._keys, one.batch_id, one.sealed)
-        messages = [
-            OutgoingMessage(message_id(one.batch_id, p), phones[p], texts[p], release.message_type)
-            for p in one.positions
-        ]
-        answer = await self._ask_to_send(one.batch_id, messages)
+        answer = await self._ask_to_send(one.batch_id, self._open(one, release))
         self._requests += 1
         self._halt = answer.stop or self._halt
         if answer.retry_after_s:
             await asyncio.to_thread(self._slow_down, release, answer.retry_after_s)
         outcome = settle_answer(one, answer)
-        is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.retry_after_s
+        is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.is_limited
         self._failures = self._failures + 1 if is_failure else 0
         return outcome
 
@@ -208,6 +192,14 @@ class Sender:
         pause_s = answer.retry_after_s if math.isfinite(answer.retry_after_s) else LONGEST_RETRY_AFTER_S
         return replace(answer, retry_after_s=min(max(pause_s, 0.0), LONGEST_RETRY_AFTER_S))
 
+    def _open(self, sealed: Claim | OpenQuestion, release: Release) -> list[OutgoingMessage]:
+        batch_id = sealed.batch_id
+        phones, texts = unseal_messages(self._keys, batch_id, sealed.sealed)
+        return [
+            OutgoingMessage(message_id(batch_id, p), phones[p], texts[p], release.message_type)
+            for p in sealed.positions
+        ]
+
     def _slow_down(self, release: Release, seconds: float) -> None:
         with self._ledger.write() as connection:
             slow_down(connection, self._limits.rates(release.channel), seconds, self._moment(connection))
@@ -228,16 +220,17 @@ class Sender:
                 continue
             if not await self._hold_until(lease, ripe_at):
                 return len(questions), 0
-            outcome = await self._ask(question)
+            outcome = await self._ask(question, release)
             unknown += outcome.outcome == "unknown"
             reopened += outcome.outcome == "not_sent"
         return unknown, reopened
 
-    async def _ask(self, question: OpenQuestion) -> RequestOutcome:
-        found = await self._provider.find(question.batch_id)
+    async def _ask(self, question: OpenQuestion, release: Release) -> RequestOutcome:
+        messages = self._open(question, release)
+        found = await self._provider.find(question.batch_id, messages, from_us(question.tried_us))
         outcome = settle_question(question, found, self._limits.is_query_definitive)
         with self._ledger.write() as connection:
-            self._record(connection, [outcome], self._clock.now())
+            record(connection, [outcome], to_us(self._clock.now()))
         self._tell_progress([outcome])
         return outcome
 
@@ -278,7 +271,7 @@ class Sender:
             await self._next_answer()
         finished = tuple(self._finished)
         with self._ledger.write() as connection:
-            self._record(connection, finished, self._clock.now())
+            record(connection, finished, to_us(self._clock.now()))
         del self._finished[: len(finished)]
         self._tell_progress(finished)
 
@@ -294,10 +287,6 @@ class Sender:
             return
         done, _ = await asyncio.wait(self._in_flight, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
         self._collect(done)
-
-    def _record(self, connection: Connection, outcomes: Sequence[RequestOutcome], now: datetime) -> None:
-        for outcome in outcomes:
-            record(connection, outcome, to_us(now))
 
     def _tell_progress(self, outcomes: Sequence[RequestOutcome]) -> None:
         if self._on_progress and outcomes:
