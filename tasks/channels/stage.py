@@ -1,0 +1,274 @@
+"""The door of the channels room."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from chuda.clock import from_us, to_us
+from chuda.errors import Refused, UsageError
+from chuda.mainland_calendar import kind_of_day
+from chuda.records.business import BusinessRecord, load_business
+from chuda.records.channel import ChannelRecord
+from chuda.results import StageResult
+from chuda.settings import Settings
+from chuda.stores.ledger.channels import (
+    TestPhone,
+    TestStep,
+    Verdict,
+    add_steps,
+    add_verdict,
+    close_steps,
+    open_tests,
+    shots_of,
+    steps_of,
+    test_phones,
+    tests_begun,
+    verdicts_of,
+)
+from chuda.stores.ledger.releases import Control, find_control, set_control
+from chuda.workspace import Workspace
+from tasks.channels.evidence import judge_stage, write_verdict
+from tasks.channels.fitness import HOLIDAY, refuse_unfit, standing_of
+from tasks.channels.lines import ChannelLines, load_channel_lines
+from tasks.channels.phones import pick_phones
+from tasks.channels.probe import Probe, probe_window, publish_probe
+from tasks.channels.proof import chosen_texts, proof_probe
+from tasks.channels.testing import Send, channels_by_type, ripe_stages, schedule_stress, schedule_test, stress_on
+from tasks.channels.texts import load_probe_texts
+from tasks.planning.briefing import load_channels
+from tasks.stage import Stage, open_stage, stage_task
+
+_HOLIDAY_ZH = "节假日高峰部分等到节假日再测，不影响使用"
+_HOLIDAY_EN = "the holiday part waits for a holiday; it does not hold the channel back"
+
+
+def find_channel(settings: Settings, name: str) -> ChannelRecord:
+    """A channel's record by its name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    channels = load_channels(settings)
+    if name not in channels:
+        raise UsageError(f"there is no channel {name!r}; on record are: {', '.join(channels) or 'none'}")
+    return channels[name]
+
+
+def own_business(settings: Settings) -> BusinessRecord:
+    """The business that tests its channels: `business.yaml` beside the campaigns.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = settings.campaigns / "business.yaml"
+    if not path.exists():
+        raise UsageError(f"{path}: tests are signed as your business; make its record first")
+    return load_business(path, lang=settings.lang).value
+
+
+@stage_task("begin channel test")
+def begin_test(channel: str) -> StageResult:
+    """Plan every send of a channel's three-stage test; `details` name the test and its plans, ready to be approved."""
+    with open_stage() as stage:
+        settings = stage.workspace.settings
+        record, business, lines = find_channel(settings, channel), own_business(settings), _lines(settings)
+        by_type = channels_by_type(record, load_channels(settings))
+        for each in {record.name: record, **{one.name: one for one in by_type.values()}}.values():
+            _refuse_untestable(each, business, stage.now)
+        with stage.workspace.ledger.read() as ledger:
+            phones, number = test_phones(ledger), tests_begun(ledger, channel) + 1
+        pick_phones(phones, lines.basic.numbers)
+        sends = schedule_test(record, by_type, probe_window(record, business), stage.now, lines)
+        test_id = f"{channel}-{number}"
+        steps = _publish(stage, test_id, sends, phones, business, lines)
+        with stage.workspace.ledger.write() as ledger:
+            add_steps(ledger, steps)
+            add_verdict(ledger, _holiday_pending(test_id, record, stage.now))
+        return _result("channel_test", test_id, steps, len(phones))
+
+
+def _lines(settings: Settings) -> ChannelLines:
+    return load_channel_lines(settings.reference)
+
+
+def _refuse_untestable(record: ChannelRecord, business: BusinessRecord, now: datetime) -> None:
+    refuse_unfit(record, "test", (), now)
+    if not frozenset(record.signatures) & business.allowed_signatures:
+        raise Refused(
+            f"渠道“{record.name}”没有报备过可用的签名，不能测试 / channel '{record.name}' has no filed signature of this "
+            "business; list it under `signatures`"
+        )
+    if record.resend is not None and not record.resend.is_off:
+        raise Refused(
+            f"渠道“{record.name}”开着自动补发，测不出首次送达率 / automatic resend of '{record.name}' is on: first-attempt "
+            "delivery cannot be measured; have it switched off and record that under `resend`"
+        )
+
+
+def _holiday_pending(test_id: str, record: ChannelRecord, now: datetime) -> Verdict:
+    evidence = json.dumps({"zh": _HOLIDAY_ZH, "en": _HOLIDAY_EN}, ensure_ascii=False)
+    return Verdict(test_id, record.name, HOLIDAY, "pending", 0, evidence, to_us(now), to_us(now))
+
+
+def _publish(
+    stage: Stage, test_id: str, sends: Sequence[Send], phones: Sequence[TestPhone], business: BusinessRecord,
+    lines: ChannelLines,
+) -> list[TestStep]:  # fmt: skip
+    settings = stage.workspace.settings
+    channels, texts, steps = load_channels(settings), load_probe_texts(settings.reference), []
+    for send in sends:
+        record = channels[send.channel]
+        signature = sorted(frozenset(record.signatures) & business.allowed_signatures)[0]
+        code = 10_000 * send.round + 100 * ("basic", "stress", "scenario", HOLIDAY).index(send.stage) + send.number
+        probe = Probe(
+            kind=send.stage, name=f"test-{test_id}-{send.stage.replace('_', '-')}-{send.round}-{send.number}",
+            title=f"{test_id} {send.stage} {send.round}.{send.number}", tested_type=send.tested_type, channel=record,
+            text=texts.write(send.stage, send.tested_type, record, signature, code), opens_at=send.opens_at,
+        )  # fmt: skip
+        chosen = pick_phones(phones, lines.basic.numbers) if send.stage == "basic" else phones
+        plan_id = publish_probe(stage.connection, probe, chosen, business, settings, stage.gate, stage.now)
+        steps.append(TestStep(test_id, send.stage, send.round, send.number, send.tested_type, send.channel, plan_id,
+                              to_us(send.opens_at), to_us(send.judge_at), "open"))  # fmt: skip
+    return steps
+
+
+def _result(name: str, test_id: str, steps: Sequence[TestStep], phones: int, **more: str) -> StageResult:
+    details = {"test_id": test_id, "plans": " ".join(step.plan_id for step in steps), **more}
+    return StageResult(name, "plan_message", phones, len(steps), details=details)
+
+
+@stage_task("judge channel test")
+def judge_test(test_id: str) -> StageResult:
+    """Judge the stages of a test whose time has come; `details["plans"]` are further sends to be approved, if any."""
+    with open_stage() as stage:
+        settings, ledger = stage.workspace.settings, stage.workspace.ledger
+        lines, record = _lines(settings), find_channel(settings, test_id.rpartition("-")[0])
+        verdicts: dict[str, str] = {}
+        added: list[TestStep] = []
+        while True:
+            with ledger.read() as connection:
+                steps, phones = steps_of(connection, test_id), test_phones(connection)
+            ripe = [name for name in ripe_stages(steps, to_us(stage.now)) if name not in verdicts]
+            if not ripe:
+                break
+            verdict = _judge_one(stage.workspace, record, test_id, ripe[0], steps, phones, lines, stage.now)
+            verdicts[ripe[0]] = verdict.verdict
+            if verdict.stage == "stress" and verdict.verdict == "pending" and verdict.messages:
+                added += _repeat(stage, record, test_id, steps, phones, lines)
+        return _result("channel_verdict", test_id, added, len(verdicts), **verdicts)
+
+
+def _judge_one(
+    workspace: Workspace, record: ChannelRecord, test_id: str, name: str, steps: Sequence[TestStep],
+    phones: Sequence[TestPhone], lines: ChannelLines, now: datetime,
+) -> Verdict:  # fmt: skip
+    own = [step for step in steps if step.stage == name]
+    with workspace.ledger.write() as connection:
+        shots = shots_of(connection, [step.plan_id for step in own])
+        judged = judge_stage(name, own, shots, phones, lines)
+        verdict = write_verdict(test_id, record, judged, own, shots, phones, lines, now)
+        add_verdict(connection, verdict)
+        close_steps(connection, [step.plan_id for step in own])
+        if name == "basic" and verdict.verdict != "passed":
+            # The rest would cost money and tell nothing new.
+            rest = [step.plan_id for step in steps if step.stage != name and step.state == "open"]
+            close_steps(connection, rest)
+            for plan_id in rest:
+                if find_control(connection, plan_id) is not None:
+                    set_control(connection, plan_id, Control("cancelled", "basic test failed", "chuda"), to_us(now))
+    return verdict
+
+
+def _repeat(
+    stage: Stage, record: ChannelRecord, test_id: str, steps: Sequence[TestStep], phones: Sequence[TestPhone],
+    lines: ChannelLines,
+) -> list[TestStep]:  # fmt: skip
+    business = own_business(stage.workspace.settings)
+    done = max(step.round for step in steps if step.stage == "stress")
+    sends = schedule_stress(record, probe_window(record, business), stage.now, lines, done + 1)
+    added = _publish(stage, test_id, sends, phones, business, lines)
+    with stage.workspace.ledger.write() as connection:
+        add_steps(connection, added)
+    return added
+
+
+@stage_task("plan holiday sends")
+def plan_holiday_sends() -> StageResult:
+    """Before and on a public holiday: the holiday peak part of every test that still waits for one."""
+    with open_stage() as stage:
+        settings = stage.workspace.settings
+        lines, business = _lines(settings), own_business(settings)
+        first = _holiday_morning(stage.now, lines)
+        added: list[TestStep] = []
+        if first is not None:
+            with stage.workspace.ledger.read() as connection:
+                verdicts, phones = verdicts_of(connection), test_phones(connection)
+                waiting = {v.channel: v.test_id for v in verdicts if v.stage == HOLIDAY and v.verdict == "pending"}
+                idle = {c: t for c, t in waiting.items() if not _has_holiday(steps_of(connection, t))}
+            for name, test_id in idle.items():
+                record = load_channels(settings).get(name)
+                if record is not None and phones and standing_of(record, "basic", verdicts, stage.now).state == "passed":
+                    sends = stress_on(record, probe_window(record, business), first, lines, 1, HOLIDAY)
+                    added += _publish(stage, test_id, sends, phones, business, lines)
+        with stage.workspace.ledger.write() as connection:
+            add_steps(connection, added)
+        return _result("channel_test", "", added, len(added))
+
+
+def _holiday_morning(now: datetime, lines: ChannelLines) -> datetime | None:
+    """The first send of the holiday that is today (before its time) or tomorrow; None if neither is one."""
+    start = timedelta(minutes=lines.stress.within.start_minute)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for day in (midnight, midnight + timedelta(days=1)):
+        if kind_of_day(day.date()) == "holiday" and day + start > now:
+            return day + start
+    return None
+
+
+def _has_holiday(steps: Sequence[TestStep]) -> bool:
+    return any(step.stage == HOLIDAY for step in steps)
+
+
+def running_tests(workspace: Workspace) -> Mapping[str, str]:
+    """The channel of every test with sends still to be judged, by test."""
+    with workspace.ledger.read() as connection:
+        return open_tests(connection)
+
+
+def test_steps(workspace: Workspace, test_id: str) -> list[TestStep]:
+    """The sends of a test in the order in which they are due."""
+    with workspace.ledger.read() as connection:
+        return steps_of(connection, test_id)
+
+
+@stage_task("plan proofs")
+def plan_proofs(plan_id: str, number: int = 1) -> StageResult:
+    """Plan a proof of each variant of a plan, in its own words, to every test phone; `details["plans"]` are theirs.
+
+    Args:
+        plan_id: the plan to prove.
+        number: 1 the first time; a higher one sends the same again.
+    """
+    with open_stage() as stage:
+        settings = stage.workspace.settings
+        business = own_business(settings)
+        with stage.workspace.ledger.read() as ledger:
+            phones = test_phones(ledger)
+        record, texts = chosen_texts(stage.connection, plan_id)
+        refuse_unfit(record, "test", (), stage.now)
+        window = probe_window(record, business)
+        plans = [
+            publish_probe(stage.connection, proof_probe(plan_id, number, record, text, window.next_opening(stage.now)),
+                          phones, business, settings, stage.gate, stage.now)
+            for text in texts
+        ]  # fmt: skip
+        details = {"plans": " ".join(plans), "variants": ", ".join(text.variant for text in texts),
+                   "opens_at": window.next_opening(stage.now).isoformat(timespec="minutes")}  # fmt: skip
+        return StageResult("proof", "plan_message", len(texts), len(phones) * len(texts), details=details)
+
+
+def until(moment_us: int | None) -> datetime | None:
+    """A moment of the ledger as a time."""
+    return None if moment_us is None else from_us(moment_us)
