@@ -18,7 +18,8 @@ from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, OutgoingMessage, SendResult
 from chuda.sealing import seal_messages
 from chuda.stores.ledger import Ledger
-from chuda.stores.ledger.releases import Approval, Release, SealedBatch, approve, seal
+from chuda.stores.ledger.approvals import SIMULATOR, approval_of, approve
+from chuda.stores.ledger.releases import Release, SealedBatch, seal
 
 ACCEPTED = SendResult(MessageResult("accepted"))
 
@@ -76,9 +77,7 @@ def put_release(
     with ledger.write() as connection:
         if is_approved:
             expires_us = to_us(start + timedelta(hours=hours))
-            approve(
-                connection, Approval(release.release_id, release.plan_hash, "test", "simulator", to_us(now), expires_us)
-            )
+            approve(connection, approval_of(release, "test", SIMULATOR, to_us(now), expires_us), plan_id)
         seal(connection, release, batches, {keys.token(p): reason for p, reason in (lost or {}).items()})
     return release
 

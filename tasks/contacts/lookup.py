@@ -10,8 +10,9 @@ import polars as pl
 from chuda.clock import to_us
 from chuda.errors import UsageError
 from chuda.keys import TOKEN_LENGTH
+from chuda.message_types import Scope
 from chuda.phones import mask
-from chuda.stores.ledger.suppression import Scope, Suppression, suppress
+from chuda.stores.ledger.suppression import Suppression, suppress
 from chuda.workspace import Workspace
 from tasks.contacts.phones import read_phones
 from tasks.contacts.reference import load_reference
