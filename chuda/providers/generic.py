@@ -156,6 +156,7 @@ def _receipt(item: dict[str, Any]) -> ReceiptEvent:
         code=str(item["code"]),
         parts=int(item["parts"]),
         reported_at=datetime.fromisoformat(item["reported_at"]),
+        attempts=None if item.get("attempts") is None else int(item["attempts"]),
     )
 
 

@@ -53,6 +53,7 @@ class ReceiptEvent:
     code: str
     parts: int
     reported_at: datetime
+    attempts: int | None = None  # how often the provider tried, where it tells; more than one is a resend
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ STAGES = {
     "feedback": ("回执与回复", "feedback"),
     "kpi": ("指标", "KPIs"),
     "reports": ("报告", "report"),
+    "channel_test": ("渠道测试计划", "channel test planned"),
+    "channel_verdict": ("渠道测试判定", "channel test judged"),
+    "proof": ("样稿", "proofs"),
 }
 
 

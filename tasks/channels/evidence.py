@@ -35,8 +35,7 @@ def judge_stage(
     sends: dict[int, list[Arrival]] = {}
     for step in steps:
         sends.setdefault(step.number, []).extend(arrived[step.plan_id])
-    judged = judge_stress(list(sends.values()), lines, rounds if stage == "stress" else lines.stress.rounds, stage)
-    return judged
+    return judge_stress(list(sends.values()), lines, rounds if stage == "stress" else lines.stress.rounds, stage)
 
 
 def tell_resend(record: ChannelRecord, shots: Sequence[Shot]) -> str:

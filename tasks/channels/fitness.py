@@ -76,7 +76,10 @@ def _from_record(record: ChannelRecord, stage: str, now: datetime) -> list[Stand
 
 
 def reasons_against(
-    record: ChannelRecord, message_type: str, verdicts: Sequence[Verdict], now: datetime,
+    record: ChannelRecord,
+    message_type: str,
+    verdicts: Sequence[Verdict],
+    now: datetime,
     signatures: frozenset[str] | None = None,
 ) -> list[Reason]:
     """Everything that keeps a channel from carrying messages of a type now; empty if it may.

@@ -90,9 +90,9 @@ def _limits_of(n: int, first: int, line: float) -> tuple[str, str]:
         f"{n} 个号码的 {line:.0%} 等于最多 {allowed} 个不到。首次送达率的真值以 95% 的把握只能说不低于 {low:.0%}；"
         f"要证明 ≥ {line:.0%}，至少要 {needed} 个全部送达。丢三成的渠道仍有 {lucky:.1%} 的机会碰巧全到，"
         f"真值 98.5% 的好渠道有 {1 - 0.985**n:.0%} 的机会因偶然丢一条而不过",
-        f"{line:.0%} of {n} numbers means at most {allowed} missing. With 95% confidence the true first-attempt rate is "
-        f"only known to be at least {low:.0%}; proving {line:.0%} takes {needed} without a loss. A channel that loses "
-        f"30% has a chance of {lucky:.1%} to deliver all {n}, one that truly delivers 98.5% one of "
+        f"{line:.0%} of {n} numbers means at most {allowed} missing. With 95% confidence the true first-attempt rate "
+        f"is only known to be at least {low:.0%}; proving {line:.0%} takes {needed} without a loss. A channel that "
+        f"loses 30% has a chance of {lucky:.1%} to deliver all {n}, one that truly delivers 98.5% one of "
         f"{1 - 0.985**n:.0%} to lose one",
     )
 
@@ -190,9 +190,15 @@ def _stress_words(
     zh = f"三次首次送达率 {shown}，相差 {100 * spread:.1f} 个百分点；延迟中位数 {times} 秒（{rounds} 轮）"
     en = f"first-attempt delivery {shown}, {100 * spread:.1f} points apart; median latency {times} s ({rounds} rounds)"
     if is_lossy:
-        return f"{zh}。首次送达率显著低于 98%：有丢失，或在暗中补发", f"{en}. Significantly below 98%: loss or hidden resends"
+        return (
+            f"{zh}。首次送达率显著低于 98%：有丢失，或在暗中补发",
+            f"{en}. Significantly below 98%: loss or hidden resends",
+        )
     if verdict == "pending":
-        return f"{zh}。超线，但可能是偶然：下个工作日再测一轮，合并计算", f"{en}. Over the line, maybe by chance: repeated"
+        return (
+            f"{zh}。超线，但可能是偶然：下个工作日再测一轮，合并计算",
+            f"{en}. Over the line, maybe by chance: repeated",
+        )
     if verdict == "failed":
         tail = ("差异显著", "significant") if is_certain else ("各轮合并后仍超线", "still over the line, rounds pooled")
         return f"{zh}。{tail[0]}", f"{en}. {tail[1]}"

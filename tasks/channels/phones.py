@@ -100,5 +100,3 @@ def pick_phones(phones: Sequence[TestPhone], count: int) -> list[TestPhone]:
             if members and len(picked) < count:
                 picked.append(members.pop(0))
     return picked
-
-

@@ -18,13 +18,15 @@ import polars as pl
 
 from chuda.campaign.model import Campaign
 from chuda.errors import Refused, UsageError
+from chuda.message_types import rules_of
 from chuda.records.business import BusinessRecord
 from chuda.records.channel import ChannelRecord, MessageType
 from chuda.settings import Settings
 from chuda.stores.ledger.channels import TestPhone
-from chuda.windows import LEGAL_WINDOWS, DailyWindow
+from chuda.windows import DailyWindow
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
+from tasks.contacts.merging import create_contact_tables
 from tasks.content.checks import check_text
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.parts import count_parts, count_units
@@ -53,7 +55,7 @@ def probe_window(channel: ChannelRecord, business: BusinessRecord) -> DailyWindo
     Raises:
         UsageError: they have no minute in common.
     """
-    return LEGAL_WINDOWS["test"].intersect(channel.window).intersect(business.working_hours)
+    return rules_of("test").window.intersect(channel.window).intersect(business.working_hours)
 
 
 def check_probe_text(probe: Probe, business: BusinessRecord, settings: Settings, now: datetime) -> int:
@@ -97,11 +99,13 @@ def publish_probe(
     window = probe_window(probe.channel, business)
     _stage(connection, probe, phones)
     facts = {
-        "max_units": max_units, "message_type": probe.tested_type, "opt_out": probe.channel.opt_out_wording,
+        "max_units": max_units,
+        "opt_out": probe.channel.opt_out_wording if rules_of(probe.tested_type).needs_opt_out else "",
         "window_start": window.start_minute, "window_end": window.end_minute,
     }  # fmt: skip
     gate.require(MESSAGES, probe.name, facts)
     create_plan_tables(connection)
+    create_contact_tables(connection)  # sealing looks up alternates; a workspace may test before it imports anybody
     values = _values(probe, phones, window, max_units, now)
     if connection.execute("SELECT 1 FROM plan_made WHERE plan_id = ?", [values["plan"]]).fetchone() is None:
         for statement in _PUBLISH:

@@ -39,17 +39,20 @@ def chosen_texts(connection: Any, plan_id: str) -> tuple[ChannelRecord, list[Pro
     Raises:
         UsageError: there is no such plan, or it is a probe itself.
     """
-    row = connection.execute("SELECT message_type, channel_record FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone()
+    row = connection.execute(
+        "SELECT message_type, channel_record FROM plan_made WHERE plan_id = ?", [plan_id]
+    ).fetchone()
     if row is None:
         raise UsageError(f"there is no plan {plan_id}; `chuda calendar` lists plans")
     if row[0] == "test":
         raise UsageError(f"plan {plan_id} is a test or a proof itself; name the plan of a campaign")
     texts = connection.execute(_TEXTS, {"plan": plan_id}).fetchall()
-    return ChannelRecord.model_validate_json(row[1]), [ProofText(*text, row[0]) for text in texts]
+    proofs = [ProofText(variant, text, int(people), row[0]) for variant, text, people in texts]
+    return ChannelRecord.model_validate_json(row[1]), proofs
 
 
 def proof_probe(plan_id: str, number: int, record: ChannelRecord, text: ProofText, opens_at: datetime) -> Probe:
-    """The probe that sends one of them; its name is the same every time, so that repeating the command sends nothing."""
+    """The probe that sends one of them; its name is the same every time, so repeating the command sends nothing."""
     name = "-".join(["proof", plan_id, *([text.variant] if text.variant else []), str(number)])
     title = f"proof of {plan_id} {text.variant}".rstrip()
     return Probe("proof", name, title, text.message_type, record, text.text, opens_at)

@@ -97,13 +97,13 @@ def _refuse_untestable(record: ChannelRecord, business: BusinessRecord, now: dat
     refuse_unfit(record, "test", (), now)
     if not frozenset(record.signatures) & business.allowed_signatures:
         raise Refused(
-            f"渠道“{record.name}”没有报备过可用的签名，不能测试 / channel '{record.name}' has no filed signature of this "
-            "business; list it under `signatures`"
+            f"渠道“{record.name}”没有报备过可用的签名，不能测试 / channel '{record.name}' has no filed "
+            "signature of this business; list it under `signatures`"
         )
     if record.resend is not None and not record.resend.is_off:
         raise Refused(
-            f"渠道“{record.name}”开着自动补发，测不出首次送达率 / automatic resend of '{record.name}' is on: first-attempt "
-            "delivery cannot be measured; have it switched off and record that under `resend`"
+            f"渠道“{record.name}”开着自动补发，测不出首次送达率 / automatic resend of '{record.name}' is on: "
+            "first-attempt delivery cannot be measured; have it switched off and record that under `resend`"
         )
 
 
@@ -209,7 +209,11 @@ def plan_holiday_sends() -> StageResult:
                 idle = {c: t for c, t in waiting.items() if not _has_holiday(steps_of(connection, t))}
             for name, test_id in idle.items():
                 record = load_channels(settings).get(name)
-                if record is not None and phones and standing_of(record, "basic", verdicts, stage.now).state == "passed":
+                if (
+                    record is not None
+                    and phones
+                    and standing_of(record, "basic", verdicts, stage.now).state == "passed"
+                ):
                     sends = stress_on(record, probe_window(record, business), first, lines, 1, HOLIDAY)
                     added += _publish(stage, test_id, sends, phones, business, lines)
         with stage.workspace.ledger.write() as connection:

@@ -173,8 +173,7 @@ class Sender:
             return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
         phones, texts = unseal_messages(self._keys, one.batch_id, one.sealed)
         messages = [
-            OutgoingMessage(message_id(one.batch_id, p), phones[p], texts[p], release.message_type)
-            for p in one.positions
+            OutgoingMessage(message_id(one.batch_id, p), phones[p], texts[p], release.wire_type) for p in one.positions
         ]
         answer = await self._ask_to_send(one.batch_id, messages)
         self._requests += 1

@@ -12,6 +12,7 @@ from chuda.keys import Keys
 from chuda.phones import mask_phones
 from chuda.providers.protocol import ClickEvent, Page, Provider, ReceiptEvent, ReplyEvent
 from chuda.stores.ledger import Connection, Ledger
+from chuda.stores.ledger.channels import tell_attempts
 from chuda.stores.ledger.feedback import ClickRow, ReceiptRow, ReplyRow, append_events, move_cursor, read_cursor
 from chuda.stores.ledger.suppression import Suppression, suppress
 from tasks.content.replies import COMPLAINT, OPT_OUT, ReplyWords, classify_reply
@@ -91,6 +92,10 @@ class Puller:
                            event.parts, to_us(event.reported_at), to_us(now))
             )  # fmt: skip
         append_events(connection, rows)
+        tell_attempts(
+            connection, [(row.batch_id, row.position, event.attempts) for row, event in zip(rows, events, strict=True)
+                         if event.attempts is not None and row.batch_id],
+        )  # fmt: skip
 
     def _keep_clicks(self, connection: Connection, events: Sequence[ClickEvent], now: datetime) -> None:
         rows = []

@@ -58,12 +58,11 @@ class TestStep:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Messages of one carrier in one province go through `to_channel` instead of `channel` until `ended_us`."""
+    """Messages of one carrier in one province avoid `channel` until `ended_us`: they take the campaign's next one."""
 
     channel: str
     carrier: str
     province: str
-    to_channel: str
     reason: str
     evidence: str
     since_us: int
@@ -148,7 +147,7 @@ def verdicts_of(connection: Connection, channel: str | None = None) -> list[Verd
 
 
 def open_routes(connection: Connection) -> list[Route]:
-    """The cells that go through another channel now."""
+    """The cells that avoid a channel now."""
     rows = connection.execute(
         text("SELECT * FROM channel_route WHERE ended_us IS NULL ORDER BY channel, carrier, province")
     )
@@ -156,10 +155,9 @@ def open_routes(connection: Connection) -> list[Route]:
 
 
 def open_route(connection: Connection, route: Route) -> bool:
-    """Send a cell through another channel from now on; returns False where it does already."""
-    known = [each for each in open_routes(connection)
-             if (each.channel, each.carrier, each.province) == (route.channel, route.carrier, route.province)]  # fmt: skip
-    if known:
+    """Keep a cell away from a channel from now on; returns False where it is already."""
+    cell = (route.channel, route.carrier, route.province)
+    if any((known.channel, known.carrier, known.province) == cell for known in open_routes(connection)):
         return False
     connection.execute(text(_insert("channel_route", Route)), asdict(route))
     return True
@@ -200,12 +198,10 @@ def shots_of(connection: Connection, plan_ids: Iterable[str]) -> list[Shot]:
             states = {e.position: e.state for e in connection.execute(text(_EXCEPTIONS), {"batch": row.batch_id})}
             width = len(row.tokens) // row.size
             for position in range(row.size):
-                receipt = receipts.get(position)
+                told = receipts.get(position, (position, None, None, None, None, None))
                 shots.append(Shot(
                     plan_id, row.tokens[position * width : (position + 1) * width], row.batch_id, position,
-                    states.get(position, row.state), row.intent_us, receipt and receipt.status,
-                    receipt and receipt.code, receipt and receipt.parts, receipt and receipt.reported_us,
-                    receipt and receipt.attempts,
+                    states.get(position, row.state), row.intent_us, *tuple(told)[1:],
                 ))  # fmt: skip
     return shots
 
@@ -216,8 +212,8 @@ _BATCHES = (
 )
 # Of several receipts the last row of the result counts: reported last, `delivered` before `failed` at one moment.
 _RECEIPTS = (
-    "SELECT r.position, r.status, r.code, r.parts, r.reported_us, t.attempts FROM receipt r LEFT JOIN receipt_attempt t "
-    "ON t.batch_id = r.batch_id AND t.position = r.position WHERE r.batch_id = :batch "
+    "SELECT r.position, r.status, r.code, r.parts, r.reported_us, t.attempts FROM receipt r "
+    "LEFT JOIN receipt_attempt t ON t.batch_id = r.batch_id AND t.position = r.position WHERE r.batch_id = :batch "
     "ORDER BY r.reported_us, r.status DESC, r.id"
 )
 _EXCEPTIONS = "SELECT position, state FROM message_exception WHERE batch_id = :batch"

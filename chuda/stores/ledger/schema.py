@@ -331,7 +331,6 @@ channel_route = Table(
     _text("channel"),
     _text("carrier"),
     _text("province"),
-    _text("to_channel"),
     _text("reason"),
     _text("evidence"),  # JSON
     _integer("since_us"),

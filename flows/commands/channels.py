@@ -1,0 +1,210 @@
+"""Commands around channels: records and scorecards, tests, test phones, proofs, credit."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.output import StageLines, console, is_json, say, show, show_table
+
+ChannelName = Annotated[str, typer.Argument(help="channel name, as `chuda channel list` shows it")]
+_STATES = {"passed": "通过", "failed": "未通过", "pending": "未完成", "expired": "已过期", "missing": "未测"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(proof)
+    group = typer.Typer(help="渠道 / channels", no_args_is_help=True)
+    for command, function in (("list", list_channels), ("check", check), ("test", test)):
+        group.command(command)(function)
+    app.add_typer(group, name="channel")
+    phones = typer.Typer(help="测试手机 / test phones", no_args_is_help=True)
+    for command, run in (("add", add_phones), ("list", list_phones), ("remove", remove_phone)):
+        phones.command(command)(run)
+    app.add_typer(phones, name="testphone")
+
+
+def list_channels() -> None:
+    """All channels: what they carry, whether they may be used for marketing, and how they did in their tests."""
+    from chuda.stores.ledger.channels import verdicts_of
+    from chuda.workspace import open_workspace
+    from tasks.channels.fitness import STAGES, reasons_against, standing_of
+    from tasks.channels.lines import load_channel_lines
+    from tasks.channels.scorecard import score_channel
+    from tasks.planning.briefing import load_channels
+
+    with open_workspace() as workspace:
+        now, lines = workspace.clock.now(), load_channel_lines(workspace.settings.reference)
+        with workspace.ledger.read() as ledger:
+            verdicts = verdicts_of(ledger)
+        rows = []
+        for name, record in load_channels(workspace.settings).items():
+            score = score_channel(record, lines.vetting, now.date())
+            states = [_state(standing_of(record, stage, verdicts, now).state) for stage in STAGES]
+            against = reasons_against(record, record.message_types[0], verdicts, now)
+            verdict = ", ".join(each.code for each in against) or say("可用", "usable")
+            price = f"{record.price_cny_per_part} {record.billing}"
+            rows.append((name, record.provider or "-", ", ".join(record.message_types), price, f"{score.score:.0%}",
+                         *states, verdict))  # fmt: skip
+    columns = say("渠道,服务商,类型,单价,评分,基础,压力,场景,结论", "channel,provider,types,price,score,basic,stress,"
+                  "scenario,verdict").split(",")  # fmt: skip
+    show_table(say("渠道", "channels"), columns, rows)
+
+
+def _state(state: str) -> str:
+    return say(_STATES[state], state)
+
+
+def check(name: ChannelName) -> None:
+    """The scorecard of a channel: every question, its answer, its weight, what is missing, and what blocks it."""
+    from chuda.errors import Refused
+    from chuda.stores.ledger.channels import verdicts_of
+    from chuda.workspace import open_workspace
+    from tasks.channels.fitness import HOLIDAY, STAGES, reasons_against, standing_of
+    from tasks.channels.lines import load_channel_lines
+    from tasks.channels.scorecard import score_channel
+    from tasks.channels.stage import find_channel
+
+    with open_workspace() as workspace:
+        now, record = workspace.clock.now(), find_channel(workspace.settings, name)
+        lines = load_channel_lines(workspace.settings.reference)
+        with workspace.ledger.read() as ledger:
+            verdicts = verdicts_of(ledger, name)
+    card = score_channel(record, lines.vetting, now.date())
+    rows = [(say(a.zh, a.en), say("没有问过", "not asked") if a.answer is None else a.answer,
+             f"{a.points:g}/{a.weight}", say(a.advice_zh, a.advice_en)) for a in card.answers]  # fmt: skip
+    columns = say("问题,回答,得分,建议", "question,answer,points,advice").split(",")
+    show_table(f"{name}: {card.score:.0%}", columns, rows)
+    tests = []
+    for stage in (*STAGES, HOLIDAY):
+        found = standing_of(record, stage, verdicts, now)
+        since, until = (f"{day:%Y-%m-%d}" if day else "" for day in (found.since, found.until))
+        tests.append((stage, _state(found.state), since, until if found.state != "pending" else "", found.test_id))
+    columns = say("测试,结论,日期,有效至,证据", "test,verdict,on,until,evidence").split(",")
+    show_table(say("测试", "tests"), columns, tests)
+    reasons = [reason for kind in record.message_types for reason in reasons_against(record, kind, verdicts, now)]
+    if reasons:
+        raise Refused("\n".join(dict.fromkeys(say(reason.zh, reason.en) for reason in reasons)))
+    if not is_json():
+        console.print(say("可以使用", "may be used"))
+
+
+def test(
+    name: ChannelName,
+    wait: Annotated[bool, typer.Option(help="wait until the test is over; instant in simulated time")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="approve its sends; enough for simulator channels only")] = False,
+) -> None:
+    """Begin the three-stage test of a channel, or take up the one that runs; do what is due and say what comes next."""
+    from chuda.workspace import open_workspace
+    from flows.campaign import listening
+    from flows.channels import test_channel
+
+    with listening(StageLines()):
+        test_id = test_channel(name, wait, getpass.getuser() if yes else None)
+    with open_workspace() as workspace:
+        show_test(workspace, test_id)
+
+
+def show_test(workspace: object, test_id: str) -> None:
+    """Print the verdicts of a test with what was measured, and when it goes on."""
+    import json
+
+    from chuda.clock import from_us, to_us
+    from chuda.stores.ledger.channels import steps_of, verdicts_of
+    from chuda.workspace import Workspace
+    from tasks.channels.testing import next_moment
+
+    assert isinstance(workspace, Workspace)
+    with workspace.ledger.read() as ledger:
+        verdicts = [verdict for verdict in verdicts_of(ledger) if verdict.test_id == test_id]
+        steps = steps_of(ledger, test_id)
+    for verdict in verdicts:
+        said = json.loads(verdict.evidence)
+        limits = say(said.get("limits_zh", ""), said.get("limits_en", ""))
+        data = {
+            "test": test_id,
+            "stage": verdict.stage,
+            "verdict": verdict.verdict,
+            "messages": verdict.messages,
+            **said,
+        }
+        mark = {"passed": "✓", "failed": "✗"}.get(verdict.verdict, "…")
+        show(data, f" {mark} {verdict.stage} {_state(verdict.verdict)}: {say(said['zh'], said['en'])}")
+        if limits and not is_json():
+            console.print(f"   {limits}", style="dim", markup=False)
+    moment_us = next_moment(steps, to_us(workspace.clock.now()))
+    if moment_us is None:
+        show({"test": test_id, "next": None}, f"{test_id}: {say('测试结束', 'over')}")
+        return
+    waiting = ", ".join(step.plan_id for step in steps if step.state == "open")
+    at = f"{from_us(moment_us):%Y-%m-%d %H:%M}"
+    show({"test": test_id, "next": at, "plans": waiting}, f"{test_id}: {say('下一步', 'next')} {at}  ({waiting})")
+
+
+def proof(
+    plan_id: Annotated[str, typer.Argument(help="plan id, as `chuda plan` prints it")],
+    yes: Annotated[bool, typer.Option("--yes", help="approve; enough for simulator channels only")] = False,
+    number: Annotated[int, typer.Option(min=1, help="2 sends the same a second time, and so on")] = 1,
+) -> None:
+    """Send each variant of a plan to the test phones, in the words most people get; outside the caps."""
+    from flows.campaign import listening
+    from flows.channels import send_proofs
+
+    with listening(StageLines()):
+        plans = send_proofs(plan_id, getpass.getuser() if yes else None, number)
+    hint = (
+        say("已发到测试手机", "sent to the test phones") if yes else say("待批准：chuda approve", "next: chuda approve")
+    )
+    show({"plans": plans}, f"{hint}  {' '.join(plans)}")
+
+
+def add_phones(
+    numbers: Annotated[list[str] | None, typer.Argument(help="the numbers; or --file")] = None,
+    agreed: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day their owners agreed")] = None,
+    file: Annotated[Path | None, typer.Option(help="a file with one number a line")] = None,
+    note: Annotated[str, typer.Option(help="whose they are; no name, no number")] = "",
+) -> None:
+    """Put test phones on record; their numbers go into the vault and nowhere else."""
+    from chuda.errors import UsageError
+    from chuda.workspace import open_workspace
+    from tasks.channels.phones import group_of, register_phones
+
+    listed = list(numbers or []) + (file.read_text(encoding="utf-8").split() if file else [])
+    if agreed is None or not listed:
+        raise UsageError(
+            say("写上号码和 --agreed 同意日期", "name the numbers, and the day of agreement with --agreed")
+        )
+    with open_workspace() as workspace:
+        phones = register_phones(workspace, listed, agreed.date(), note)
+    rows = [(phone.shown, group_of(phone), phone.province, phone.agreed_on) for phone in phones]
+    show_table(
+        say("已登记", "on record"), say("号码,运营商,省份,同意日期", "phone,carrier,province,agreed").split(","), rows
+    )
+
+
+def list_phones() -> None:
+    """All test phones, masked."""
+    from chuda.stores.ledger.channels import test_phones
+    from chuda.workspace import open_workspace
+    from tasks.channels.phones import group_of
+
+    with open_workspace() as workspace, workspace.ledger.read() as ledger:
+        rows = [
+            (phone.shown, group_of(phone), phone.province, phone.agreed_on, phone.note) for phone in test_phones(ledger)
+        ]
+    columns = say("号码,运营商,省份,同意日期,备注", "phone,carrier,province,agreed,note").split(",")
+    show_table(say("测试手机", "test phones"), columns, rows)
+
+
+def remove_phone(person: Annotated[str, typer.Argument(help="phone or token")]) -> None:
+    """Take a test phone off the record: it gets no more tests."""
+    from chuda.workspace import open_workspace
+    from tasks.channels.phones import forget_phone
+
+    with open_workspace() as workspace:
+        shown = forget_phone(workspace, person)
+    show({"phone": shown}, f"{shown} {say('已移除', 'removed')}")
