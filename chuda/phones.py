@@ -1,7 +1,7 @@
 """What a phone number looks like: its one canonical form, how it may be seen, and how to find one in a text.
 
-The canonical form is the importer's (`13800138000`, `+85291234567`): a token is made of nothing else, so whoever names a
-person must come by it the same way.
+The canonical form is the importer's (`13800138000`, `+85291234567`): a token is made of nothing else, so whoever names
+a person must come by it the same way.
 """
 
 from __future__ import annotations

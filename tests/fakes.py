@@ -44,7 +44,9 @@ class FakeProvider:
                     self.by_batch.setdefault(batch_id, []).append(message.message_id)
         return answer
 
-    async def find(self, batch_id: str) -> Mapping[str, MessageResult]:
+    async def find(
+        self, batch_id: str, messages: Sequence[OutgoingMessage], since: datetime
+    ) -> Mapping[str, MessageResult]:
         return {message_id: MessageResult("accepted") for message_id in self.by_batch.get(batch_id, [])}
 
 

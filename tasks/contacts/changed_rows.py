@@ -33,14 +33,18 @@ def source_of(stem: str) -> str:
 class ChangedRows:
     """Leaves out of one file what the last export of its source held too; remembers what was taken in."""
 
-    def __init__(self, connection: Any, source: str, fingerprint: Fingerprint, parameters: CleanParameters) -> None:
+    def __init__(
+        self, connection: Any, source: str, fingerprint: Fingerprint, parameters: CleanParameters, *, may_skip: bool
+    ) -> None:  # fmt: skip
+        """Without `may_skip` every row is new, and is remembered for the next time."""
         self._connection = connection
         self._source = source
         self._fingerprint = fingerprint
         # The same text means something else under another mapping or statement of consent.
         self._meaning = repr((sorted(parameters.mapping.items()), parameters.consent_for_all))
         rows = connection.execute("SELECT row_hash FROM row_seen WHERE source = ?", [source]).fetchnumpy()["row_hash"]
-        self._known = np.sort(np.asarray(rows, dtype=np.uint64))
+        self._stored = np.sort(np.asarray(rows, dtype=np.uint64))
+        self._known = self._stored if may_skip else self._stored[:0]
         self._current = pl.DataFrame(schema={"source_row": pl.UInt32, "row_hash": pl.UInt64})
         self._kept: list[pl.Series] = []
         self.unchanged = 0
@@ -62,8 +66,8 @@ class ChangedRows:
         """Make what was noted the last export of the source."""
         now = pl.concat([pl.Series("row_hash", [], pl.UInt64), *self._kept]).unique()
         seen = np.sort(now.to_numpy())
-        gone = pl.DataFrame({"row_hash": self._known[~_is_in(self._known, seen)]})
-        fresh = pl.DataFrame({"row_hash": seen[~_is_in(seen, self._known)]})
+        gone = pl.DataFrame({"row_hash": self._stored[~_is_in(self._stored, seen)]})
+        fresh = pl.DataFrame({"row_hash": seen[~_is_in(seen, self._stored)]})
         if gone.height:
             self._connection.register("rows_gone", gone.to_arrow())
             self._connection.execute(

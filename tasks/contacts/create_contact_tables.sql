@@ -6,6 +6,7 @@
 create table if not exists contact_clean (
     token varchar not null,
     phone_region varchar not null,
+    allocated_carrier varchar,
     carrier varchar,
     number_type varchar not null,
     province varchar,
@@ -36,7 +37,8 @@ create table if not exists contact_clean (
 comment on table contact_clean is '联系人：一个号码一行';
 comment on column contact_clean.token is '号码的密钥令牌（32 位十六进制），全库用它代表一个人';
 comment on column contact_clean.phone_region is '号码所属地区：CN、HK、MO、TW';
-comment on column contact_clean.carrier is '号段分配的运营商：mobile、unicom、telecom、broadnet；港澳台为空（携号转网不改变此列）';
+comment on column contact_clean.allocated_carrier is '号段分配的运营商：mobile、unicom、telecom、broadnet；港澳台为空';
+comment on column contact_clean.carrier is '现在的运营商：通常就是号段分配的；回执表明已携号转网时为 ported（转到哪家未知）';
 comment on column contact_clean.number_type is 'mobile 基础运营商，mvno 虚拟运营商';
 comment on column contact_clean.province is '号段所属省份简称，如 广东；号段表里没有时为空';
 comment on column contact_clean.phone_city is '号段所属城市简称，如 深圳；号段表里没有时为空';

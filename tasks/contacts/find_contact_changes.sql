@@ -32,7 +32,9 @@ merged as (
     select
         incoming.token,
         newest(is_newer, incoming.phone_region, known.phone_region) as phone_region,
-        newest(is_newer, incoming.carrier, known.carrier) as carrier,
+        newest(is_newer, incoming.carrier, known.allocated_carrier) as allocated_carrier,
+        -- What a receipt has shown wins over the prefix.
+        if(known.carrier = 'ported', 'ported', allocated_carrier) as carrier,
         newest(is_newer, incoming.number_type, known.number_type) as number_type,
         newest(is_newer, incoming.province, known.province) as province,
         newest(is_newer, incoming.phone_city, known.phone_city) as phone_city,
@@ -64,12 +66,12 @@ select * exclude (known)
 from merged
 -- Where a record comes from does not make it a change.
 where (
-    phone_region, carrier, number_type, province, phone_city, name, surname, gender, city, birthday, due_date,
-    child_birthday, language, points, points_expire_on, tags, consent, consent_source, consent_at, consent_purpose,
+    phone_region, allocated_carrier, carrier, number_type, province, phone_city, name, surname, gender, city,
+    birthday, due_date, child_birthday, language, points, points_expire_on, tags, consent, consent_source, consent_at, consent_purpose,
     source_id, states_consent, newest_at
 ) is distinct from (
-    known.phone_region, known.carrier, known.number_type, known.province, known.phone_city, known.name, known.surname,
-    known.gender, known.city, known.birthday, known.due_date, known.child_birthday, known.language, known.points,
+    known.phone_region, known.allocated_carrier, known.carrier, known.number_type, known.province,
+    known.phone_city, known.name, known.surname, known.gender, known.city, known.birthday, known.due_date, known.child_birthday, known.language, known.points,
     known.points_expire_on, known.tags, known.consent, known.consent_source, known.consent_at, known.consent_purpose,
     known.source_id, known.states_consent, known.newest_at
 );

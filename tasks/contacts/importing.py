@@ -18,6 +18,7 @@ from expectations.gate import Gatekeeper
 from expectations.suites.contacts import CONTACTS
 from tasks.contacts.changed_rows import ChangedRows, source_of
 from tasks.contacts.cleaning import clean_batches
+from tasks.contacts.columns import ColumnMatch
 from tasks.contacts.counts import CleanCounts
 from tasks.contacts.do_not_contact import clean_do_not_contact
 from tasks.contacts.intake import ContactIntake, Provenance
@@ -63,7 +64,7 @@ class Imported:
     """What an import did: the account of the file, the merge, and where the rejects are (None if there were none).
 
     `unchanged` rows were left out because the last export of the source held them too; `refused` people were newly
-    suppressed.
+    suppressed; `match` says what the columns were taken for.
     """
 
     counts: CleanCounts
@@ -71,6 +72,7 @@ class Imported:
     reject_file: Path | None
     unchanged: int = 0
     refused: int = 0
+    match: ColumnMatch | None = None
 
 
 class Importer:
@@ -100,7 +102,7 @@ class Importer:
             now=self._now, source_file=opened.name, mapping=options.mapping, consent_for_all=options.consent
         )
         source = options.source or source_of(opened.stem)
-        changed = ChangedRows(self._connection, source, self._tokens, parameters) if self._may_skip(options) else None
+        changed = self._changed_rows(source, parameters) if options.changed_only else None
         rejects = self._reject_file(opened)
         intake = ContactIntake(
             self._connection, self._workspace.vault, self._tokens, self._erased,
@@ -128,11 +130,13 @@ class Importer:
         merged = MergeCounts(new, 0, len(listed.said_at.keys() | mains.keys()) - new)
         rejects = self._reject_file(opened)
         rejects.add(listed.cleaned.rejects, listed.cleaned.rejected_rows)
-        return self._finish("do_not_contact", opened, None, Imported(listed.cleaned.counts, merged, rejects.finish()))
+        done = Imported(listed.cleaned.counts, merged, rejects.finish(), match=listed.cleaned.match)
+        return self._finish("do_not_contact", opened, None, done)
 
-    def _may_skip(self, options: ImportOptions) -> bool:
+    def _changed_rows(self, source: str, parameters: CleanParameters) -> ChangedRows:
         # Without its vault a workspace has to read everything again, whatever it has seen.
-        return options.changed_only and self._workspace.vault.exists
+        may_skip = self._workspace.vault.exists
+        return ChangedRows(self._connection, source, self._tokens, parameters, may_skip=may_skip)
 
     def _merge_contacts(
         self, opened: Opened, source: str, intake: ContactIntake, changed: ChangedRows | None, rejects: RejectFile
@@ -150,7 +154,8 @@ class Importer:
             merged = publish_contacts(self._connection, self._now)
         if changed:
             changed.publish()
-        return self._finish("contacts", opened, source, Imported(counts, merged, reject_file, unchanged, refused))
+        done = Imported(counts, merged, reject_file, unchanged, refused, intake.match)
+        return self._finish("contacts", opened, source, done)
 
     def _pass_gate(self, name: str, counts: CleanCounts, unchanged: int, reject_file: Path | None) -> None:
         facts: dict[str, object] = {
@@ -174,7 +179,8 @@ class Importer:
         cleaned = reject_unresolved(self._connection, kind, cleaned, opened)
         rejects = self._reject_file(opened)
         rejects.add(cleaned.rejects, cleaned.rejected_rows)
-        return self._finish(kind, opened, None, Imported(cleaned.counts, merged, rejects.finish()))
+        done = Imported(cleaned.counts, merged, rejects.finish(), match=cleaned.match)
+        return self._finish(kind, opened, None, done)
 
     def _tokens(self, texts: pl.Series) -> pl.DataFrame:
         return compute_tokens(texts, self._workspace.keys)

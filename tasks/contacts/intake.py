@@ -13,6 +13,7 @@ import polars as pl
 
 from chuda.stores.vault import Vault
 from tasks.contacts.cleaning import CleanedContacts
+from tasks.contacts.columns import ColumnMatch
 from tasks.contacts.counts import CleanCounts, add_mappings
 from tasks.contacts.merging import CollapsedCounts, append_incoming
 from tasks.contacts.reject_files import RejectFile
@@ -44,6 +45,7 @@ class ContactIntake:
         self._provenance = provenance
         self._rejects = rejects
         self._parts: list[CleanCounts] = []
+        self.match: ColumnMatch | None = None
         self._held_back = 0
         self._held_back_pairs = 0
 
@@ -67,6 +69,7 @@ class ContactIntake:
         append_incoming(self._connection, "alternate_incoming", pairs)
         self._rejects.add(part.rejects, part.rejected_rows)
         self._parts.append(part.counts)
+        self.match = part.match
 
     def counts(self, collapsed: CollapsedCounts, granted_without_evidence: int) -> CleanCounts:
         """The account of the file, after contact_incoming was collapsed."""

@@ -20,6 +20,7 @@ insert into contact_clean by name
 select *, $now::timestamptz as updated_at from contact_change
 union all by name
 select
+    incoming.carrier as allocated_carrier,
     incoming.* replace (coalesce(incoming.newest_at, incoming.consent_at) as newest_at),
     $now::timestamptz as updated_at
 from contact_incoming as incoming

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from chuda.clock import to_us
+from chuda.message_types import Scope
 from chuda.stores.ledger import Ledger
-from chuda.stores.ledger.suppression import Reason, Scope, Suppression, suppress
+from chuda.stores.ledger.suppression import Reason, Suppression, suppress
 
 _MAINS = "SELECT token FROM contact_alternate WHERE alternate_token IN (SELECT unnest($tokens)) ORDER BY token"
 _AT_ONCE = 50_000

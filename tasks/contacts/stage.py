@@ -8,11 +8,12 @@ from pathlib import Path
 
 from chuda.clock import BUSINESS_ZONE
 from chuda.errors import UsageError
-from chuda.files import load_yaml
+from chuda.files import load_yaml, mask_phones
 from chuda.results import StageResult
 from chuda.settings import environment
 from chuda.stores.sql_source import SqlSource
 from chuda.workspace import Workspace, open_workspace
+from tasks.contacts.columns import ColumnMatch
 from tasks.contacts.importing import Imported, Importer, ImportOptions, stop_listed
 from tasks.contacts.mapping import MappingFile
 from tasks.contacts.opening import Opened, open_file, open_query
@@ -124,6 +125,15 @@ def _import(stage_name: str, table: str, open_it: _Open, work: Callable[[Importe
         return _result(stage_name, table, done, stage.gate.verdict)
 
 
+def _say_columns(match: ColumnMatch) -> dict[str, str]:
+    """What columns were taken for, which were not used, and what those might be; never a number for a name."""
+    said = {"columns": ", ".join(f"{mask_phones(column)}={meaning}" for meaning, column in match.columns.items())}
+    if match.unused:
+        guess = {column: f" ({match.guesses[column]}?)" if column in match.guesses else "" for column in match.unused}
+        said["unused_columns"] = ", ".join(f"{mask_phones(column)}{guess[column]}" for column in match.unused)
+    return said
+
+
 def _result(stage_name: str, table: str, done: Imported, verdict: str) -> StageResult:
     counts = done.counts
     held = dict(sorted(counts.rejected_by_reason.items(), key=lambda item: -item[1]))
@@ -136,4 +146,6 @@ def _result(stage_name: str, table: str, done: Imported, verdict: str) -> StageR
         details["refused"] = str(done.refused)
     if done.reject_file:
         details["reject_file"] = str(done.reject_file)
+    if done.match:
+        details |= _say_columns(done.match)
     return StageResult(stage_name, table, counts.rows + counts.extra_numbers, counts.kept, held, verdict, details)

@@ -171,17 +171,13 @@ class Sender:
     async def _request(self, release: Release, one: Claim) -> RequestOutcome:
         if not await self._depart(release, one):
             return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
-        phones, texts = unseal_messages(self._keys, one.batch_id, one.sealed)
-        messages = [
-            OutgoingMessage(message_id(one.batch_id, p), phones[p], texts[p], release.wire_type) for p in one.positions
-        ]
-        answer = await self._ask_to_send(one.batch_id, messages)
+        answer = await self._ask_to_send(one.batch_id, self._open(one, release))
         self._requests += 1
         self._halt = answer.stop or self._halt
         if answer.retry_after_s:
             await asyncio.to_thread(self._slow_down, release, answer.retry_after_s)
         outcome = settle_answer(one, answer)
-        is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.retry_after_s
+        is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.is_limited
         self._failures = self._failures + 1 if is_failure else 0
         return outcome
 
@@ -207,6 +203,13 @@ class Sender:
         pause_s = answer.retry_after_s if math.isfinite(answer.retry_after_s) else LONGEST_RETRY_AFTER_S
         return replace(answer, retry_after_s=min(max(pause_s, 0.0), LONGEST_RETRY_AFTER_S))
 
+    def _open(self, sealed: Claim | OpenQuestion, release: Release) -> list[OutgoingMessage]:
+        batch_id = sealed.batch_id
+        phones, texts = unseal_messages(self._keys, batch_id, sealed.sealed)
+        return [
+            OutgoingMessage(message_id(batch_id, p), phones[p], texts[p], release.wire_type) for p in sealed.positions
+        ]
+
     def _slow_down(self, release: Release, seconds: float) -> None:
         with self._ledger.write() as connection:
             slow_down(connection, self._limits.rates(release.channel), seconds, self._moment(connection))
@@ -227,13 +230,14 @@ class Sender:
                 continue
             if not await self._hold_until(lease, ripe_at):
                 return len(questions), 0
-            outcome = await self._ask(question)
+            outcome = await self._ask(question, release)
             unknown += outcome.outcome == "unknown"
             reopened += outcome.outcome == "not_sent"
         return unknown, reopened
 
-    async def _ask(self, question: OpenQuestion) -> RequestOutcome:
-        found = await self._provider.find(question.batch_id)
+    async def _ask(self, question: OpenQuestion, release: Release) -> RequestOutcome:
+        messages = self._open(question, release)
+        found = await self._provider.find(question.batch_id, messages, from_us(question.tried_us))
         outcome = settle_question(question, found, self._limits.is_query_definitive)
         with self._ledger.write() as connection:
             self._record(connection, [outcome], self._clock.now())

@@ -80,12 +80,18 @@ class RequestOutcome:
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A batch of which nobody knows whether the provider took it; `since_us` is when its request had surely ended."""
+    """A batch of which nobody knows whether the provider took it.
+
+    `tried_us` is when it left, `since_us` when its request had surely ended. `sealed` is kept until the question is
+    settled: some providers can be asked by phone number only.
+    """
 
     batch_id: str
     number: int
     positions: tuple[int, ...]
+    tried_us: int
     since_us: int
+    sealed: bytes = field(default=b"", repr=False)
 
 
 def claim(
@@ -302,7 +308,7 @@ def adopt_orphans(connection: Connection, lease: Lease, release_id: str, now_us:
 def open_questions(connection: Connection, release_id: str) -> list[OpenQuestion]:
     """The unknown batches of a release with the members still in question, longest waiting first."""
     rows = connection.execute(
-        text("SELECT b.batch_id, b.size, a.number, a.intent_us, a.outcome_us FROM batch b JOIN attempt a "
+        text("SELECT b.batch_id, b.size, b.sealed, a.number, a.intent_us, a.outcome_us FROM batch b JOIN attempt a "
              "ON a.batch_id = b.batch_id AND a.number = b.attempts WHERE b.release_id = :id AND b.state = 'unknown' "
              "ORDER BY a.outcome_us, b.batch_id"),
         {"id": release_id},
@@ -312,7 +318,9 @@ def open_questions(connection: Connection, release_id: str) -> list[OpenQuestion
             row.batch_id,
             row.number,
             _unsettled(connection, row.batch_id, row.size),
+            row.intent_us,
             max(row.intent_us, row.outcome_us or 0),
+            bytes(row.sealed),
         )
         for row in rows
     ]

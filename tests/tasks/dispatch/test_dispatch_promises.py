@@ -172,7 +172,7 @@ def test_the_grace_counts_from_the_end_of_the_request(ledger, keys, friday_ten):
         late.update(at=clock.now() + timedelta(seconds=1), batch=batch_id, messages=messages)
         return UNKNOWN
 
-    async def find(batch_id):
+    async def find(batch_id, _messages, _since):
         if late and clock.now() >= late["at"]:
             for message in late["messages"]:
                 provider.taken[message.phone] += 1

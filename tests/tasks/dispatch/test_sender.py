@@ -311,9 +311,9 @@ def test_an_unknown_is_asked_about_only_after_the_grace(ledger, keys, clock):
     started, asked = clock.now(), []
 
     class Watched(FakeProvider):
-        async def find(self, batch_id):
+        async def find(self, batch_id, messages, since):
             asked.append(clock.now() - started)
-            return await super().find(batch_id)
+            return await super().find(batch_id, messages, since)
 
     timeout = SendResult(MessageResult("unknown", "ReadTimeout"))
     run(ledger, keys, clock, Watched(answer=lambda n, _b, _m: timeout if n == 1 else ACCEPTED), release)
