@@ -57,7 +57,6 @@ class CanaryLine(FileModel):
     watch_hours: Annotated[int, Whole(1, 240)]
     least_drop: Fraction
     least_messages: Annotated[int, Whole(1, 10_000)]
-    quiet_days_before_return: Days
 
 
 class VettingWeights(FileModel):

@@ -12,7 +12,7 @@ from chuda.errors import UsageError
 from chuda.phones import mask
 from chuda.stores.ledger.channels import TestPhone, add_test_phone, remove_test_phone
 from chuda.workspace import Workspace
-from tasks.contacts.lookup import token_of
+from tasks.contacts.lookup import find_person
 from tasks.contacts.phones import read_phones
 from tasks.contacts.reference import load_reference
 
@@ -73,11 +73,11 @@ def forget_phone(workspace: Workspace, person: str) -> str:
     Raises:
         UsageError: it is not on record.
     """
-    token, shown = token_of(workspace, person)
+    found = find_person(workspace, person)
     with workspace.ledger.write() as connection:
-        if not remove_test_phone(connection, token):
-            raise UsageError(f"{shown} is not a test phone; `chuda testphone list` shows them")
-    return shown
+        if not remove_test_phone(connection, found.token):
+            raise UsageError(f"{found.shown} is not a test phone; `chuda testphone list` shows them")
+    return found.shown
 
 
 def pick_phones(phones: Sequence[TestPhone], count: int) -> list[TestPhone]:

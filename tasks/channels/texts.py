@@ -21,9 +21,10 @@ class TextsByType(FileModel):
 
 
 class ProbeTexts(FileModel):
-    """`ordinary` texts for the basic and stress stages, typical ones for the scenario stage."""
+    """`ordinary` texts for the basic and stress stages, typical ones for `scenario`, and what the canary says."""
 
     ordinary: TextsByType
+    canary: Text
     scenario: TextsByType
 
     def write(self, stage: str, tested_type: MessageType, channel: ChannelRecord, signature: str, number: int) -> str:

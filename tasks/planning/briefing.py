@@ -15,12 +15,12 @@ from chuda.campaign.trade_slots import load_slots
 from chuda.errors import Refused, UsageError
 from chuda.records.business import BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord, load_channel
-from chuda.records.licence import licence_problems
 from chuda.settings import Settings
+from tasks.channels.choice import able_to_take_over, rank_channels, read_verdicts
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
 from tasks.experiments.registration import Arm, Registration
-from tasks.planning.schedule import Timing, plan_timing
+from tasks.planning.schedule import Timing, plan_timing, warn
 from tasks.planning.texts import Wording, overflow_policy, read_wording
 
 PERSONAL_VARIABLES = frozenset({"signature", "salutation", "surname", "name", "city", "points", "points_expire_on"})
@@ -38,6 +38,7 @@ class Briefing:
     wordings: dict[str | None, Wording]
     context: ContentContext
     registration: Registration | None
+    fallbacks: tuple[ChannelRecord, ...] = ()  # what the cells go through that avoid the channel, in order
 
     @property
     def occurrence(self) -> str:
@@ -69,9 +70,11 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     )
     campaign = load_campaign(campaign_file, known=known, now=now, lang=settings.lang).value
     refuse_unsupported(campaign)
-    channel = channels[campaign.channels[0]]
-    check_channel(channel, now)
     business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
+    fit, unfit = rank_channels(
+        campaign.channels, channels, campaign.type, read_verdicts(settings), now, business.allowed_signatures
+    )
+    channel, *fallbacks = fit
     wordings = {
         variant.name if variant else None: read_wording(campaign, variant, scenarios, business.signatures)
         for variant in (campaign.arms() or (None,))
@@ -81,10 +84,11 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         campaign=campaign,
         channel=channel,
         business=business,
-        timing=plan_timing(campaign, channel, business, slots, now),
+        timing=warn(plan_timing(campaign, channel, business, slots, now), unfit),
         wordings=wordings,
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
+        fallbacks=tuple(able_to_take_over(channel, fallbacks)),
     )
 
 
@@ -118,17 +122,6 @@ def load_all_segments(settings: Settings) -> list[Segment]:
     own = load_segments(own_file, lang=settings.lang) if own_file.exists() else ()
     own_names = {segment.name for segment in own}
     return [*(segment for segment in shipped if segment.name not in own_names), *own]
-
-
-def check_channel(channel: ChannelRecord, now: datetime) -> None:
-    """Refuse a channel without a valid licence on record.
-
-    Raises:
-        Refused: what is wrong with its record and what to do.
-    """
-    errors = [problem for problem in licence_problems(channel, now.date()) if problem.severity == "error"]
-    if errors:
-        raise Refused("\n".join(str(problem) for problem in errors))
 
 
 def checking_context(settings: Settings) -> ContentContext:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -33,6 +34,11 @@ class Timing:
     window: DailyWindow
     openings: dict[str | None, Opening]
     warnings: tuple[str, ...]
+
+
+def warn(timing: Timing, warnings: Sequence[str]) -> Timing:
+    """The timing with further warnings."""
+    return replace(timing, warnings=(*timing.warnings, *warnings))
 
 
 def lawful_window(campaign: Campaign, channel: ChannelRecord, business: BusinessRecord) -> DailyWindow:

@@ -334,7 +334,6 @@ channel_route = Table(
     _text("reason"),
     _text("evidence"),  # JSON
     _integer("since_us"),
-    _integer("review_us"),  # when its own channel is tried again
     _integer("ended_us", nullable=True),
 )
 
