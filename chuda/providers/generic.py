@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from chuda.errors import ProviderTrouble
+from chuda.providers.feeds import Unreadable, parts_field, read_items, text_field, time_field
 from chuda.providers.protocol import (
     ClickEvent,
     DailyTotals,
@@ -63,15 +64,15 @@ class GenericProvider:
 
     async def receipts(self, cursor: str) -> Page[ReceiptEvent]:
         """Receipts after `cursor`."""
-        return await self._page("/receipts", cursor, _receipt)
+        return await self._page("/receipts", cursor, read_receipt)
 
     async def replies(self, cursor: str) -> Page[ReplyEvent]:
         """Replies after `cursor`."""
-        return await self._page("/replies", cursor, _reply)
+        return await self._page("/replies", cursor, read_reply)
 
     async def clicks(self, cursor: str) -> Page[ClickEvent]:
         """Clicks after `cursor`."""
-        return await self._page("/clicks", cursor, _click)
+        return await self._page("/clicks", cursor, read_click)
 
     async def statistics(self, day: date) -> DailyTotals:
         """The provider's figures of a day."""
@@ -86,15 +87,16 @@ class GenericProvider:
         """Give back the connections."""
         await self._client.aclose()
 
-    async def _page(self, path: str, cursor: str, read: Callable[[dict[str, Any]], Event]) -> Page[Event]:
+    async def _page(self, path: str, cursor: str, read: Callable[[Mapping[str, Any]], Event]) -> Page[Event]:
         body = await self._get(path, {"cursor": cursor, "limit": str(PAGE_SIZE)})
         try:
-            items = [read(item) for item in body["items"]]
-            return Page(items, str(body["cursor"]), more=len(items) >= PAGE_SIZE)
-        except (KeyError, TypeError, ValueError) as error:
+            items, position = list(body["items"]), str(body["cursor"])
+        except (KeyError, TypeError) as error:
             raise ProviderTrouble(
                 f"the provider's answer to {path} was not as documented; nothing was taken"
             ) from error
+        events, unreadable = read_items(items, read)
+        return Page(events, position, more=len(items) >= PAGE_SIZE, unreadable=unreadable)
 
     async def _get(self, path: str, query: dict[str, str]) -> Any:
         request = self._client.build_request("GET", path, params=query)
@@ -148,23 +150,33 @@ def _retry_after(response: httpx.Response) -> float:
         return 1.0
 
 
-def _receipt(item: dict[str, Any]) -> ReceiptEvent:
+def read_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
+    """One item of `/receipts`, pulled or pushed; raises `Unreadable`."""
+    status = text_field(item, "status")
+    if status not in ("delivered", "failed"):
+        raise Unreadable("status_unknown")
     return ReceiptEvent(
-        message_id=str(item["message_id"]),
-        phone=str(item["phone"]),
-        status="delivered" if item["status"] == "delivered" else "failed",
-        code=str(item["code"]),
-        parts=int(item["parts"]),
-        reported_at=datetime.fromisoformat(item["reported_at"]),
-        attempts=None if item.get("attempts") is None else int(item["attempts"]),
+        message_id=text_field(item, "message_id"),
+        phone=text_field(item, "phone", is_needed=False),
+        status="delivered" if status == "delivered" else "failed",
+        code=text_field(item, "code", is_needed=False),
+        parts=parts_field(item, "parts"),
+        reported_at=time_field(item, "reported_at"),
+        attempts=parts_field(item, "attempts") or None,
     )
 
 
-def _reply(item: dict[str, Any]) -> ReplyEvent:
-    return ReplyEvent(str(item["phone"]), str(item["text"]), datetime.fromisoformat(item["received_at"]))
+def read_reply(item: Mapping[str, Any]) -> ReplyEvent:
+    """One item of `/replies`, pulled or pushed; raises `Unreadable`."""
+    return ReplyEvent(text_field(item, "phone"), text_field(item, "text"), time_field(item, "received_at"))
 
 
-def _click(item: dict[str, Any]) -> ClickEvent:
+def read_click(item: Mapping[str, Any]) -> ClickEvent:
+    """One item of `/clicks`, pulled or pushed; raises `Unreadable`."""
     return ClickEvent(
-        str(item["message_id"]), str(item["phone"]), str(item["link"]), datetime.fromisoformat(item["clicked_at"])
+        text_field(item, "message_id", is_needed=False),
+        text_field(item, "phone"),
+        text_field(item, "link", is_needed=False),
+        time_field(item, "clicked_at"),
+        text_field(item, "user_agent", is_needed=False),
     )

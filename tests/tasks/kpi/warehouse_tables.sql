@@ -42,3 +42,6 @@ create table experiment_decision (
     plan_id varchar, variant varchar, verdict varchar, chosen varchar, sentence_zh varchar, sentence_en varchar,
     record varchar
 );
+create table approval_missed (
+    plan_id varchar, campaign_id varchar, event varchar, releases bigint, messages bigint, "at" timestamptz
+);
