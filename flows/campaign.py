@@ -101,8 +101,8 @@ def plan_campaign(campaign_file: str) -> str:
     return build_plan(campaign_file, current_progress())
 
 
-def build_plan(campaign_file: str, progress: Progress) -> str:
-    """The stages that make a plan, in order."""
+def build_plan(campaign_file: str, progress: Progress, narrow: Callable[[str], StageResult] | None = None) -> str:
+    """The stages that make a plan, in order; `narrow` may leave less of the audience than compliance allows."""
     with open_workspace() as workspace:
         briefing = read_briefing(workspace.settings, Path(campaign_file), workspace.clock.now())
         with workspace.ledger.read() as connection:
@@ -111,6 +111,8 @@ def build_plan(campaign_file: str, progress: Progress) -> str:
         return released
     progress.run(lambda: check_content(campaign_file))
     progress.run(lambda: check_compliance(campaign_file))
+    if narrow is not None:
+        progress.run(lambda: narrow(campaign_file))
     progress.run(lambda: render_messages(campaign_file))
     progress.run(lambda: draw_sample(campaign_file))
     return progress.run(lambda: make_plan(campaign_file)).details["plan_id"]

@@ -8,16 +8,27 @@ from datetime import datetime
 from prefect import flow
 
 from chuda.clock import from_us, to_us
-from chuda.stores.ledger.channels import TestStep
+from chuda.stores.ledger.channels import TestStep, verdicts_of
 from chuda.stores.ledger.releases import due_plans
 from chuda.workspace import open_workspace
-from flows.campaign import Progress, current_progress
-from tasks.channels.stage import begin_test, find_channel, judge_test, plan_holiday_sends, plan_proofs
+from flows.campaign import Progress, build_plan, current_progress
+from tasks.channels.fitness import reasons_against
+from tasks.channels.stage import (
+    begin_test,
+    draw_canary,
+    find_channel,
+    judge_canaries,
+    judge_test,
+    plan_holiday_sends,
+    plan_proofs,
+    write_canary_file,
+)
 from tasks.channels.stage import running_tests as find_running
 from tasks.channels.stage import test_steps as find_steps
 from tasks.channels.testing import next_moment
 from tasks.dispatch.stage import approve_plan, dispatch
 from tasks.feedback.stage import collect_feedback
+from tasks.planning.briefing import load_channels
 
 
 @flow(name="test-channel", persist_result=False)
@@ -120,3 +131,48 @@ def send_proofs(plan_id: str, approved_by: str | None = None, number: int = 1) -
             progress.run(lambda proof=proof: approve_plan(proof, approved_by))  # type: ignore[misc]
             progress.run(lambda proof=proof: dispatch(proof, True))  # type: ignore[misc]
     return plans
+
+
+@flow(name="monthly-canary", persist_result=False)
+def monthly_canary(channels: list[str] | None = None, approved_by: str | None = None, number: int = 1) -> list[str]:
+    """Plan this month's canary of every marketing channel: 1% of the volume, neutral, lawful and capped.
+
+    Args:
+        channels: which; by default all that may carry marketing now.
+        approved_by: who approves and has it sent; enough for simulator channels only.
+        number: a higher one makes a further canary in the same month, e.g. to see whether a cell is well again.
+
+    Returns:
+        The plans; what is approved of them the dispatch schedule sends.
+    """
+    progress = current_progress()
+    plans = []
+    for channel in channels or _marketing_channels():
+        with open_workspace() as workspace:
+            path = str(write_canary_file(workspace, channel, number))
+        plan_id = build_plan(path, progress, draw_canary)
+        plans.append(plan_id)
+        if approved_by:
+            progress.run(lambda plan_id=plan_id: approve_plan(plan_id, approved_by))  # type: ignore[misc]
+            progress.run(lambda plan_id=plan_id: dispatch(plan_id, True))  # type: ignore[misc]
+    return plans
+
+
+def _marketing_channels() -> list[str]:
+    with open_workspace() as workspace:
+        now, records = workspace.clock.now(), load_channels(workspace.settings)
+        with workspace.ledger.read() as ledger:
+            verdicts = verdicts_of(ledger)
+    return [
+        name
+        for name, record in records.items()
+        if "marketing" in record.message_types and not reasons_against(record, "marketing", verdicts, now)
+    ]
+
+
+@flow(name="watch-canaries", persist_result=False)
+def watch_canaries() -> None:
+    """Judge the canaries whose receipts are complete; cells that dropped are alerted, switched and given back."""
+    progress = current_progress()
+    progress.run(collect_feedback)
+    progress.run(judge_canaries)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import getpass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands.output import StageLines, console, is_json, say, show, show_table
+
+if TYPE_CHECKING:
+    from chuda.workspace import Workspace
 
 ChannelName = Annotated[str, typer.Argument(help="channel name, as `chuda channel list` shows it")]
 _STATES = {"passed": "通过", "failed": "未通过", "pending": "未完成", "expired": "已过期", "missing": "未测"}
@@ -19,7 +22,10 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(proof)
     group = typer.Typer(help="渠道 / channels", no_args_is_help=True)
-    for command, function in (("list", list_channels), ("check", check), ("test", test)):
+    for command, function in (
+        ("list", list_channels), ("check", check), ("test", test), ("canary", canary), ("switch", switch),
+        ("return", give_back),
+    ):  # fmt: skip
         group.command(command)(function)
     app.add_typer(group, name="channel")
     phones = typer.Typer(help="测试手机 / test phones", no_args_is_help=True)
@@ -109,16 +115,14 @@ def test(
         show_test(workspace, test_id)
 
 
-def show_test(workspace: object, test_id: str) -> None:
+def show_test(workspace: Workspace, test_id: str) -> None:
     """Print the verdicts of a test with what was measured, and when it goes on."""
     import json
 
     from chuda.clock import from_us, to_us
     from chuda.stores.ledger.channels import steps_of, verdicts_of
-    from chuda.workspace import Workspace
     from tasks.channels.testing import next_moment
 
-    assert isinstance(workspace, Workspace)
     with workspace.ledger.read() as ledger:
         verdicts = [verdict for verdict in verdicts_of(ledger) if verdict.test_id == test_id]
         steps = steps_of(ledger, test_id)
@@ -143,6 +147,95 @@ def show_test(workspace: object, test_id: str) -> None:
     waiting = ", ".join(step.plan_id for step in steps if step.state == "open")
     at = f"{from_us(moment_us):%Y-%m-%d %H:%M}"
     show({"test": test_id, "next": at, "plans": waiting}, f"{test_id}: {say('下一步', 'next')} {at}  ({waiting})")
+
+
+def canary(
+    name: Annotated[str | None, typer.Argument(help="channel; without one all that may carry marketing")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="approve and send; simulator channels only")] = False,
+    number: Annotated[int, typer.Option(min=1, help="2 makes a second canary in the same month, and so on")] = 1,
+    judge: Annotated[bool, typer.Option("--judge", help="judge those whose receipts are complete, plan none")] = False,
+) -> None:
+    """Plan this month's canary (1% of the volume, neutral text), or judge those that are done: which cells dropped."""
+    from chuda.workspace import open_workspace
+    from flows.campaign import listening
+    from flows.channels import monthly_canary, watch_canaries
+
+    with listening(StageLines()):
+        if judge:
+            watch_canaries()
+            plans = []
+        else:
+            plans = monthly_canary([name] if name else None, getpass.getuser() if yes else None, number)
+    if plans:
+        hint = "" if yes else say("  待批准：chuda approve", "  next: chuda approve")
+        show({"plans": plans}, f"{' '.join(plans)}{hint}")
+    with open_workspace() as workspace:
+        _show_canaries(workspace)
+
+
+def _show_canaries(workspace: Workspace) -> None:
+    import json
+
+    from chuda.stores.ledger.channels import open_routes, verdicts_of
+
+    with workspace.ledger.read() as ledger:
+        verdicts = [verdict for verdict in verdicts_of(ledger) if verdict.stage == "canary"]
+        routes = open_routes(ledger)
+    for verdict in verdicts[-6:]:
+        said = json.loads(verdict.evidence)
+        mark = {"passed": "✓", "failed": "✗"}.get(verdict.verdict, "…")
+        show({"plan": verdict.test_id, "channel": verdict.channel, "verdict": verdict.verdict, **said},
+             f" {mark} {verdict.channel} {verdict.test_id}: {say(said['zh'], said['en'])}")  # fmt: skip
+        if not is_json():
+            console.print(f"   {say(said['limits_zh'], said['limits_en'])}", style="dim", markup=False)
+    if routes:
+        columns = say("渠道,运营商,省份,原因", "channel,carrier,province,reason").split(",")
+        rows = [(route.channel, route.carrier, route.province, route.reason) for route in routes]
+        show_table(say("已避开的单元", "cells that avoid a channel"), columns, rows)
+
+
+def switch(
+    name: ChannelName,
+    carrier: Annotated[str, typer.Argument(help="mobile, unicom, telecom or broadnet")],
+    province: Annotated[str, typer.Argument(help="as in the reports, e.g. 河南")],
+    reason: Annotated[str, typer.Option(help="why")] = "by hand",
+) -> None:
+    """Let one carrier in one province avoid a channel: plans made from now on use the campaign's next channel there."""
+    from chuda.clock import to_us
+    from chuda.stores.ledger.channels import Route, open_route
+    from chuda.workspace import open_workspace
+    from tasks.channels.stage import find_channel
+
+    with open_workspace() as workspace:
+        find_channel(workspace.settings, name)
+        now_us = to_us(workspace.clock.now())
+        with workspace.ledger.write() as ledger:
+            is_new = open_route(ledger, Route(name, carrier, province, reason, "{}", now_us))
+    said = say("已避开", "switched away") if is_new else say("早已避开", "was away already")
+    data = {"channel": name, "carrier": carrier, "province": province, "switched": is_new}
+    show(data, f"{name}: {carrier} {province} {said}")
+
+
+def give_back(
+    name: ChannelName,
+    carrier: Annotated[str, typer.Argument(help="mobile, unicom, telecom or broadnet")],
+    province: Annotated[str, typer.Argument(help="as in the reports, e.g. 河南")],
+) -> None:
+    """Let a cell use its own channel again."""
+    from chuda.clock import to_us
+    from chuda.errors import UsageError
+    from chuda.stores.ledger.channels import end_route, open_routes
+    from chuda.workspace import open_workspace
+
+    with open_workspace() as workspace, workspace.ledger.write() as ledger:
+        found = [r for r in open_routes(ledger) if (r.channel, r.carrier, r.province) == (name, carrier, province)]
+        if not found:
+            raise UsageError(
+                say(f"{name} 没有避开 {carrier} {province}", f"{carrier} {province} does not avoid {name}")
+            )
+        end_route(ledger, found[0], to_us(workspace.clock.now()))
+    show({"channel": name, "carrier": carrier, "province": province},
+         f"{name}: {carrier} {province} {say('已切回', 'is back')}")  # fmt: skip
 
 
 def proof(

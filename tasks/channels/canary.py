@@ -23,6 +23,11 @@ _VOLUME = """
 SELECT coalesce(sum(b.size), 0) FROM batch_state b JOIN plan_made p ON p.plan_id = b.plan_id
 WHERE b.channel = $channel AND p.message_type = 'marketing' AND b.sent_at > $since
 """
+_RIPE = """
+SELECT p.plan_id, p.channel, min(b.sent_at) FROM plan_made p JOIN batch_state b ON b.plan_id = p.plan_id
+WHERE starts_with(p.campaign_id, $prefix) AND p.message_type = 'marketing' AND b.sent_at IS NOT NULL
+GROUP BY p.plan_id, p.channel HAVING max(b.sent_at) <= $before ORDER BY 3, 1
+"""
 # The order of the hashes is random and the same for the same month: a canary that is planned again is the same canary.
 _THIN_OUT = """
 CREATE OR REPLACE TABLE canary_drawn AS
@@ -89,6 +94,13 @@ def thin_out(connection: Any, campaign_id: str, channel: str, lines: ChannelLine
     for table in ("audience_eligible", "audience_candidate", "audience_excluded"):
         connection.execute(f"DELETE FROM {table} WHERE token NOT IN (SELECT token FROM canary_drawn)")
     return min(int(size), int(eligible))
+
+
+def find_ripe(connection: Any, now: datetime, lines: ChannelLines) -> list[tuple[str, str, datetime]]:
+    """The canaries whose receipts are complete: (plan, channel, when it began)."""
+    before = now - timedelta(hours=lines.canary.watch_hours)
+    rows = connection.execute(_RIPE, {"prefix": PREFIX, "before": before}).fetchall()
+    return [(str(plan_id), str(channel), began) for plan_id, channel, began in rows]
 
 
 def count_cells(connection: Any, plan_id: str, channel: str, opened_at: datetime, lines: ChannelLines) -> list[Cell]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
 from datetime import datetime
 
 from chuda.errors import Refused
@@ -54,7 +53,7 @@ def able_to_take_over(main: ChannelRecord, others: Sequence[ChannelRecord]) -> l
         for other in others
         if all(getattr(main, name) == getattr(other, name) for name in _SAME)
         and set(main.coverage) <= set(other.coverage)
-        and set(main.filed_links) <= set(other.filed_links) | (set() if main.links == "filed" else set(main.filed_links))
+        and (main.links != "filed" or set(main.filed_links) <= set(other.filed_links))
         and other.window.start_minute <= main.window.start_minute
         and main.window.end_minute <= other.window.end_minute
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from chuda.clock import from_us, to_us
+from chuda.clock import to_us
 from chuda.errors import Refused, UsageError
 from chuda.mainland_calendar import kind_of_day
 from chuda.records.business import BusinessRecord, load_business
@@ -28,7 +29,8 @@ from chuda.stores.ledger.channels import (
     verdicts_of,
 )
 from chuda.stores.ledger.releases import Control, find_control, set_control
-from chuda.workspace import Workspace
+from chuda.workspace import Workspace, open_workspace
+from tasks.channels.canary import campaign_id_of, count_cells, find_ripe, judge_cells, thin_out, write_campaign
 from tasks.channels.evidence import judge_stage, write_verdict
 from tasks.channels.fitness import HOLIDAY, refuse_unfit, standing_of
 from tasks.channels.lines import ChannelLines, load_channel_lines
@@ -37,7 +39,11 @@ from tasks.channels.probe import Probe, probe_window, publish_probe
 from tasks.channels.proof import chosen_texts, proof_probe
 from tasks.channels.testing import Send, channels_by_type, ripe_stages, schedule_stress, schedule_test, stress_on
 from tasks.channels.texts import load_probe_texts
-from tasks.planning.briefing import load_channels
+from tasks.channels.watching import STAGE as CANARY
+from tasks.channels.watching import act_on
+from tasks.feedback.mirror import create_mirror
+from tasks.planning.briefing import load_channels, read_briefing
+from tasks.planning.plan import create_plan_tables
 from tasks.stage import Stage, open_stage, stage_task
 
 _HOLIDAY_ZH = "节假日高峰部分等到节假日再测，不影响使用"
@@ -273,6 +279,66 @@ def plan_proofs(plan_id: str, number: int = 1) -> StageResult:
         return StageResult("proof", "plan_message", len(texts), len(phones) * len(texts), details=details)
 
 
-def until(moment_us: int | None) -> datetime | None:
-    """A moment of the ledger as a time."""
-    return None if moment_us is None else from_us(moment_us)
+def write_canary_file(workspace: Workspace, channel: str, number: int = 1) -> Path:
+    """The campaign file of this month's canary of a channel, under CHUDA_HOME; the same file every time.
+
+    Raises:
+        UsageError: there is no such channel, or it carries no marketing.
+    """
+    settings, now = workspace.settings, workspace.clock.now()
+    record = find_channel(settings, channel)
+    if "marketing" not in record.message_types:
+        raise UsageError(f"channel {channel!r} carries no marketing; a canary is a marketing message")
+    texts = load_probe_texts(settings.reference)
+    campaign_id = campaign_id_of(channel, now, number)
+    campaign = write_campaign(
+        campaign_id, channel, texts.canary.replace("{opt_out}", record.opt_out_wording),
+        str((settings.campaigns / "business.yaml").absolute()), f"{channel} {now:%Y-%m} 质量巡检",
+    )  # fmt: skip
+    path = settings.home / "canaries" / f"{campaign_id}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.write_text(json.dumps(campaign, ensure_ascii=False, indent=1), encoding="utf-8")
+    return path
+
+
+@stage_task("draw canary")
+def draw_canary(campaign_file: str) -> StageResult:
+    """Leave of the canary's audience a random 1 % of the month's volume."""
+    with open_workspace() as workspace:
+        briefing = read_briefing(workspace.settings, Path(campaign_file), workspace.clock.now())
+    with open_stage(briefing.draft_id) as stage:
+        create_mirror(stage.connection)
+        create_plan_tables(stage.connection)
+        eligible = stage.connection.execute("SELECT count(*) FROM audience_eligible").fetchone()[0]
+        lines = _lines(stage.workspace.settings)
+        drawn = thin_out(stage.connection, briefing.campaign.id, briefing.channel.name, lines, stage.now)
+        return StageResult("canary", "audience_eligible", eligible, drawn)
+
+
+@stage_task("judge canaries")
+def judge_canaries() -> StageResult:
+    """Judge every canary whose receipts are complete: cells that dropped are alerted, and avoided where configured."""
+    with open_stage() as stage:
+        settings, lines = stage.workspace.settings, _lines(stage.workspace.settings)
+        create_mirror(stage.connection)
+        create_plan_tables(stage.connection)
+        with stage.workspace.ledger.read() as ledger:
+            judged = {verdict.test_id for verdict in verdicts_of(ledger) if verdict.stage == CANARY}
+        details: dict[str, str] = {}
+        ripe = [row for row in find_ripe(stage.connection, stage.now, lines) if row[0] not in judged]
+        for plan_id, channel, opened_at in ripe:
+            record = load_channels(settings).get(channel)
+            if record is None:
+                continue
+            cells = judge_cells(count_cells(stage.connection, plan_id, channel, opened_at, lines), lines)
+            with stage.workspace.ledger.write() as ledger:
+                watched = act_on(ledger, plan_id, record, cells, lines, stage.now)
+            details[plan_id] = watched.verdict.verdict
+            details |= {f"dropped {channel}": _cells([(d.cell.carrier, d.cell.province) for d in watched.dropped])}
+            details |= {f"switched {channel}": _cells(watched.switched), f"back {channel}": _cells(watched.returned)}
+        return StageResult("canary_verdict", "channel_verdict", len(ripe), len(details) and len(ripe),
+                           details={name: text for name, text in details.items() if text})  # fmt: skip
+
+
+def _cells(cells: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{carrier} {province}" for carrier, province in cells)
