@@ -86,7 +86,8 @@ def make_sample(folder: Path, rows: int) -> None:
     from tasks.sample.generator import SampleParameters, generate_sample
 
     generate_sample(
-        SampleParameters(rows=rows, seed=1, now=datetime.fromisoformat(NOW).astimezone(BUSINESS_ZONE)), folder / "sample"
+        SampleParameters(rows=rows, seed=1, now=datetime.fromisoformat(NOW).astimezone(BUSINESS_ZONE)),
+        folder / "sample",
     )
     create_keys(folder / "state" / "keys")
     with (folder / "sample" / "contacts.csv").open("rb") as file, (folder / "night.csv").open("wb") as changed:
@@ -146,7 +147,13 @@ def clean_per_row(folder: Path, rows: int) -> Mapping[str, object]:
     return {"kept": len(table.drop_duplicates("phone"))}
 
 
-STEPS = {"sample": make_sample, "bare": convert_bare, "import": import_file, "night": import_night, "per_row": clean_per_row}
+STEPS = {
+    "sample": make_sample,
+    "bare": convert_bare,
+    "import": import_file,
+    "night": import_night,
+    "per_row": clean_per_row,
+}
 
 if __name__ == "__main__":
     os.environ.setdefault("TQDM_DISABLE", "1")

@@ -21,7 +21,7 @@ from chuda.providers.protocol import (
     ReplyEvent,
     SendResult,
 )
-from chuda.providers.wire import DEADLINE_S, ask, open_client, try_request
+from chuda.providers.wire import DEADLINE_S, ask, open_client, read_retry_after, try_request
 
 PAGE_SIZE = 1000
 
@@ -50,10 +50,7 @@ class GenericProvider:
         return SendResult(answer) if isinstance(answer, MessageResult) else classify_answer(answer)
 
     async def find(
-        self,
-        batch_id: str,
-        messages: Sequence[OutgoingMessage],  # noqa: ARG002
-        since: datetime,  # noqa: ARG002
+        self, batch_id: str, messages: Sequence[OutgoingMessage], since: datetime
     ) -> Mapping[str, MessageResult]:
         """What the provider has of a batch; messages it does not name it does not have."""
         body = await self._get("/messages", {"batch_id": batch_id})
@@ -115,7 +112,7 @@ def classify_answer(response: httpx.Response) -> SendResult:
     not sent. Any other 4xx with a readable code: rejected. Everything else (5xx, unreadable): unknown.
     """
     if response.status_code == 429:
-        return SendResult(MessageResult("not_sent", "429"), retry_after_s=_retry_after(response))
+        return SendResult(MessageResult("not_sent", "429"), retry_after_s=read_retry_after(response))
     if response.status_code in (401, 403):
         return SendResult(
             MessageResult("not_sent", str(response.status_code)), stop="the provider refused the credentials"
@@ -141,13 +138,6 @@ def _answered(item: dict[str, Any]) -> MessageResult:
 def _found(item: dict[str, Any]) -> MessageResult:
     # "failed" is what the network made of an accepted message; its receipt will say so.
     return MessageResult("accepted", str(item["status"]))
-
-
-def _retry_after(response: httpx.Response) -> float:
-    try:
-        return max(0.0, float(response.headers.get("Retry-After", "1")))
-    except ValueError:
-        return 1.0
 
 
 def read_receipt(item: Mapping[str, Any]) -> ReceiptEvent:

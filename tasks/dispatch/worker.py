@@ -28,7 +28,7 @@ def limits_of(record: ChannelRecord) -> ChannelLimits:
         parts_per_second=record.rate_parts_per_second,
         parts_per_minute=record.rate_parts_per_minute,
         parts_per_day=record.rate_parts_per_day,
-        account=f"{record.adapter}:{record.account}",
+        account=record.account_key,
         is_query_definitive=record.definitive_query,
         query_grace_s=record.query_grace_seconds,
     )
@@ -63,7 +63,7 @@ async def send_release(
     check_sendable(record, clock)
     with ledger.read() as connection:
         refuse_unfit(record, release.message_type, verdicts_of(connection, record.name), clock.now())
-    provider = open_provider(record, credentials)
+    provider = open_provider(record, credentials, clock=clock)
     owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     try:
         return await Sender(ledger, keys, clock, provider, limits_of(record), owner, on_progress).send(release)

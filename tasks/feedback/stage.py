@@ -81,7 +81,7 @@ async def _pull_guarded(workspace: Workspace, text: str) -> str | None:
 
 
 async def _pull_one(workspace: Workspace, record: ChannelRecord) -> None:
-    provider = open_provider(record, environment())
+    provider = open_provider(record, environment(), clock=workspace.clock)
     try:
         puller = Puller(workspace.ledger, workspace.keys, workspace.clock, provider, record.name)
         await puller.pull(has_clicks=record.click_tracking in ("per_message", "provider_log"))

@@ -19,6 +19,10 @@ MEANINGS = {rule.reason: (rule.meaning, rule.reason.replace("_", " ")) for rule 
     ),
     "missing_variable": ("缺少变量，无法成文", "a variable of the text has no value"),
     "over_length": ("内容超长", "the text would be too long"),
+    "template_not_filed": (
+        "渠道没有报备过能生成这条内容的模板",
+        "no template filed with the channel renders this text",
+    ),
     "text_blocked": ("成文后未通过内容检查", "the rendered text fails a content check"),
 }
 

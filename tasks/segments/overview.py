@@ -42,7 +42,7 @@ _KNOWN = "SELECT segment FROM segment_defined ORDER BY segment"
 
 @dataclass(frozen=True, slots=True)
 class SegmentPreview:
-    """A segment as its definition says now: people, whom it shares with others (segment, people in both), five examples."""
+    """A segment as its definition says now: people, overlaps (segment, people in both), five examples."""
 
     people: int
     contacts: int
