@@ -14,6 +14,7 @@ from chuda.workspace import open_workspace
 from flows.campaign import Progress, build_plan, current_progress
 from tasks.channels.fitness import reasons_against
 from tasks.channels.stage import (
+    ask_statistics,
     begin_test,
     draw_canary,
     find_channel,
@@ -172,7 +173,8 @@ def _marketing_channels() -> list[str]:
 
 @flow(name="watch-canaries", persist_result=False)
 def watch_canaries() -> None:
-    """Judge the canaries whose receipts are complete; cells that dropped are alerted, switched and given back."""
+    """Judge the canaries whose receipts are complete, and ask the providers what they counted: the daily look."""
     progress = current_progress()
     progress.run(collect_feedback)
     progress.run(judge_canaries)
+    progress.run(ask_statistics)

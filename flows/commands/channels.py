@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="渠道 / channels", no_args_is_help=True)
     for command, function in (
         ("list", list_channels), ("check", check), ("test", test), ("canary", canary), ("switch", switch),
-        ("return", give_back),
+        ("return", give_back), ("bill", bill), ("balance", balance),
     ):  # fmt: skip
         group.command(command)(function)
     app.add_typer(group, name="channel")
@@ -236,6 +236,71 @@ def give_back(
         end_route(ledger, found[0], to_us(workspace.clock.now()))
     show({"channel": name, "carrier": carrier, "province": province},
          f"{name}: {carrier} {province} {say('已切回', 'is back')}")  # fmt: skip
+
+
+def bill(
+    name: ChannelName,
+    file: Annotated[Path | None, typer.Argument(help="the provider's bill of that day, CSV or Excel")] = None,
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it is for")] = None,
+) -> None:
+    """Reconcile a day's bill with our ledger and the provider's figures, and explain each difference by message."""
+    from chuda.errors import UsageError
+    from chuda.workspace import open_workspace
+    from tasks.channels.billing import KINDS
+    from tasks.channels.stage import ask_statistics, reconcile
+
+    if day is None:
+        raise UsageError(say("写上 --day 日期", "name the day with --day"))
+    ask_statistics.fn(400)
+    result = reconcile.fn(name, f"{day:%Y-%m-%d}", str(file) if file else None)
+    with open_workspace() as workspace, workspace.warehouse.read() as connection:
+        told = connection.execute(
+            "SELECT parts FROM provider_total WHERE channel = ? AND day = ?", [name, day.date()]
+        ).fetchone()
+        rows = connection.execute(
+            "SELECT kind, message, parts_ours, parts_billed FROM bill_difference WHERE channel = ? AND day = ? "
+            "ORDER BY kind, message LIMIT 20", [name, day.date()],
+        ).fetchall()  # fmt: skip
+    counts = [(say(*KINDS[kind]), text) for kind, text in result.details.items() if kind in KINDS]
+    show_table(say("差异", "differences"), say("原因,条数与差", "cause,messages and parts").split(","), counts)
+    columns = say("原因,消息,我方,账单", "cause,message,ours,billed").split(",")
+    show_table(
+        say("逐条（前 20）", "by message (first 20)"), columns, [(say(*KINDS[row[0]]), *row[1:]) for row in rows]
+    )
+    figures = {"bill": int(result.details["billed"]), "statistics": told[0] if told else None}
+    said = say("账单 {bill} 条，平台统计 {statistics} 条", "bill {bill} parts, statistics {statistics} parts")
+    show({"channel": name, "day": f"{day:%Y-%m-%d}", **figures}, said.format(**figures))
+
+
+def balance(name: Annotated[str | None, typer.Argument(help="channel; without one all")] = None) -> None:
+    """The credit left on each channel, and for how many parts it lasts."""
+    from chuda.errors import ChudaError
+    from chuda.settings import environment
+    from chuda.workspace import open_workspace
+    from tasks.channels.asking import ask_balance
+    from tasks.channels.stage import find_channel
+    from tasks.planning.briefing import load_channels
+
+    with open_workspace() as workspace:
+        names = [name] if name else list(load_channels(workspace.settings))
+        rows = []
+        for each in names:
+            record = find_channel(workspace.settings, each)
+            try:
+                left = ask_balance(record, environment(), workspace.clock)
+            except ChudaError as error:
+                if name:
+                    raise
+                rows.append((each, "", "", str(error)))
+                continue
+            parts = None if left is None else int(left / record.price_cny_per_part)
+            note = (
+                say("该协议不提供余额，看服务商控制台", "not told by this protocol: see its console")
+                if left is None
+                else ""
+            )
+            rows.append((each, "" if left is None else f"{left:,}", "" if parts is None else f"{parts:,}", note))
+    show_table(say("余额", "credit"), say("渠道,余额（元）,够发条数,说明", "channel,CNY,parts,note").split(","), rows)
 
 
 def proof(

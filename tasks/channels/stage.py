@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from chuda.clock import to_us
-from chuda.errors import Refused, UsageError
+from chuda.errors import ChudaError, Refused, UsageError
 from chuda.mainland_calendar import kind_of_day
 from chuda.records.business import BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord
 from chuda.results import StageResult
-from chuda.settings import Settings
+from chuda.settings import Settings, environment
 from chuda.stores.ledger.channels import (
     TestPhone,
     TestStep,
@@ -30,6 +30,16 @@ from chuda.stores.ledger.channels import (
 )
 from chuda.stores.ledger.releases import Control, find_control, set_control
 from chuda.workspace import Workspace, open_workspace
+from tasks.channels.asking import ask_totals
+from tasks.channels.billing import (
+    Difference,
+    days_to_ask,
+    keep_bill,
+    keep_totals,
+    read_bill,
+    reconcile_bill,
+    sum_parts,
+)
 from tasks.channels.canary import campaign_id_of, count_cells, find_ripe, judge_cells, thin_out, write_campaign
 from tasks.channels.evidence import judge_stage, write_verdict
 from tasks.channels.fitness import HOLIDAY, refuse_unfit, standing_of
@@ -37,11 +47,12 @@ from tasks.channels.lines import ChannelLines, load_channel_lines
 from tasks.channels.phones import pick_phones
 from tasks.channels.probe import Probe, probe_window, publish_probe
 from tasks.channels.proof import chosen_texts, proof_probe
+from tasks.channels.record import BILL, Alarm, clear_alarm, create_channel_tables, keep_verdict, raise_alarm
 from tasks.channels.testing import Send, channels_by_type, ripe_stages, schedule_stress, schedule_test, stress_on
 from tasks.channels.texts import load_probe_texts
 from tasks.channels.watching import STAGE as CANARY
-from tasks.channels.watching import act_on
-from tasks.feedback.mirror import create_mirror
+from tasks.channels.watching import act_on, tell_cells
+from tasks.feedback.mirror import create_mirror, mirror_ledger
 from tasks.planning.briefing import load_channels, read_briefing
 from tasks.planning.plan import create_plan_tables
 from tasks.stage import Stage, open_stage, stage_task
@@ -153,6 +164,7 @@ def judge_test(test_id: str) -> StageResult:
         lines, record = _lines(settings), find_channel(settings, test_id.rpartition("-")[0])
         verdicts: dict[str, str] = {}
         added: list[TestStep] = []
+        create_channel_tables(stage.connection)
         while True:
             with ledger.read() as connection:
                 steps, phones = steps_of(connection, test_id), test_phones(connection)
@@ -160,6 +172,7 @@ def judge_test(test_id: str) -> StageResult:
             if not ripe:
                 break
             verdict = _judge_one(stage.workspace, record, test_id, ripe[0], steps, phones, lines, stage.now)
+            keep_verdict(stage.connection, verdict)
             verdicts[ripe[0]] = verdict.verdict
             if verdict.stage == "stress" and verdict.verdict == "pending" and verdict.messages:
                 added += _repeat(stage, record, test_id, steps, phones, lines)
@@ -322,6 +335,7 @@ def judge_canaries() -> StageResult:
         settings, lines = stage.workspace.settings, _lines(stage.workspace.settings)
         create_mirror(stage.connection)
         create_plan_tables(stage.connection)
+        create_channel_tables(stage.connection)
         with stage.workspace.ledger.read() as ledger:
             judged = {verdict.test_id for verdict in verdicts_of(ledger) if verdict.stage == CANARY}
         details: dict[str, str] = {}
@@ -333,6 +347,8 @@ def judge_canaries() -> StageResult:
             cells = judge_cells(count_cells(stage.connection, plan_id, channel, opened_at, lines), lines)
             with stage.workspace.ledger.write() as ledger:
                 watched = act_on(ledger, plan_id, record, cells, lines, stage.now)
+            keep_verdict(stage.connection, watched.verdict)
+            tell_cells(stage.connection, channel, cells, lines, stage.now)
             details[plan_id] = watched.verdict.verdict
             details |= {f"dropped {channel}": _cells([(d.cell.carrier, d.cell.province) for d in watched.dropped])}
             details |= {f"switched {channel}": _cells(watched.switched), f"back {channel}": _cells(watched.returned)}
@@ -342,3 +358,75 @@ def judge_canaries() -> StageResult:
 
 def _cells(cells: Sequence[tuple[str, str]]) -> str:
     return ", ".join(f"{carrier} {province}" for carrier, province in cells)
+
+
+@stage_task("ask for statistics")
+def ask_statistics(days: int = 4) -> StageResult:
+    """Keep what every channel's provider counted on the last days on which something left through it."""
+    with open_workspace() as workspace:
+        channels = load_channels(workspace.settings)
+    with open_stage() as stage:
+        create_mirror(stage.connection)
+        create_channel_tables(stage.connection)
+        asked, troubles = 0, {}
+        for name, record in channels.items():
+            wanted = days_to_ask(stage.connection, name, (stage.now - timedelta(days=days)).date())
+            try:
+                found = ask_totals(record, wanted, environment(), stage.workspace.clock) if wanted else []
+            except ChudaError as error:
+                troubles[name] = str(error)  # one provider that is down does not hide the others' figures
+                continue
+            for totals in found:
+                keep_totals(stage.connection, name, record.billing, totals, stage.now)
+            asked += len(found)
+        return StageResult("statistics", "provider_total", asked + len(troubles), asked, details=troubles)
+
+
+@stage_task("reconcile bill")
+def reconcile(channel: str, day: str, file: str | None = None) -> StageResult:
+    """Compare a channel's bill of a day with our ledger, message by message; `details` count the differences.
+
+    Args:
+        channel: the channel.
+        day: YYYY-MM-DD, in Asia/Shanghai.
+        file: the provider's bill (CSV or Excel); without it the one that was imported before.
+    """
+    lines = None if file is None else read_bill(Path(file))
+    with open_stage() as stage:
+        record, on = find_channel(stage.workspace.settings, channel), _day(day)
+        create_plan_tables(stage.connection)
+        create_mirror(stage.connection)
+        create_channel_tables(stage.connection)
+        mirror_ledger(stage.connection, stage.workspace.ledger)
+        if lines is not None:
+            keep_bill(stage.connection, stage.workspace.keys, channel, on, lines, Path(str(file)).name)
+        count = stage.connection.execute(
+            "SELECT count(*), coalesce(sum(parts), 0) FROM bill_line WHERE channel = ? AND day = ?", [channel, on]
+        ).fetchone()
+        if not count[0]:
+            raise UsageError(f"no bill of {channel} for {day} is kept; name its file")
+        differences = reconcile_bill(stage.connection, channel, on, record.billing)
+        _alert_bill(stage, channel, on, differences, int(count[1]))
+        details = {each.kind: f"{each.messages} {each.parts:+d}" for each in differences}
+        details["billed"] = str(count[1])
+        return StageResult("bill", "bill_difference", count[0], sum(d.messages for d in differences), details=details)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no day; write YYYY-MM-DD") from None
+
+
+def _alert_bill(stage: Stage, channel: str, day: date, differences: Sequence[Difference], billed: int) -> None:
+    subject, parts = f"{channel} {day}", sum_parts(differences)
+    if not differences:
+        clear_alarm(stage.connection, BILL, subject)
+        return
+    raise_alarm(stage.connection, Alarm(
+        BILL, "warn", subject, None, None, None, parts, None, None, stage.now,
+        f"账单 {billed:,} 条，与我方相差 {parts:+,} 条：拿 bill_difference 的明细找服务商核对",
+        f"The bill says {billed:,} parts, {parts:+,} against our count: take the messages in bill_difference to the "
+        "provider.",
+    ))  # fmt: skip

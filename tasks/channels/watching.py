@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from chuda.clock import to_us
 from chuda.records.channel import ChannelRecord
@@ -14,6 +15,7 @@ from chuda.stores.ledger.channels import Route, Verdict, add_verdict, end_route,
 from tasks.channels.canary import CellVerdict, least_visible
 from tasks.channels.fitness import verdict_until
 from tasks.channels.lines import ChannelLines
+from tasks.channels.record import CELL, Alarm, clear_alarm, raise_alarm
 
 STAGE = "canary"
 
@@ -91,3 +93,22 @@ def _words(judged: Sequence[CellVerdict], dropped: Sequence[CellVerdict], looked
         for each in dropped
     )
     return f"{zh}，骤降：{cells}", f"{en}, dropped: {cells}"
+
+
+def tell_cells(
+    connection: Any, channel: str, judged: Sequence[CellVerdict], lines: ChannelLines, now: datetime
+) -> None:
+    """Alert the cells that dropped, and take back the alerts of those that are well again."""
+    for each in judged:
+        subject = f"{channel} {each.cell.carrier} {each.cell.province}"
+        if each.state == "level":
+            clear_alarm(connection, CELL, subject)
+        if each.state == "dropped":
+            raise_alarm(connection, Alarm(
+                CELL, "warn", subject, "delivery_rate", each.rate,
+                (each.rate_before or 0) - float(lines.canary.least_drop), each.cell.delivered, each.cell.sent,
+                each.p_value, now,
+                "该运营商在该省到达率骤降：换渠道发送（chuda channel switch），并向服务商报障",
+                "Delivery of this carrier in this province dropped: use another channel there (`chuda channel switch`) "
+                "and report it to the provider.",
+            ))  # fmt: skip

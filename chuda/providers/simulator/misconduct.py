@@ -20,11 +20,11 @@ class Misconduct:
 
     def __init__(self, conduct: Conduct) -> None:
         self._conduct = conduct
-        self._is_good = conduct == Conduct()
+        self.is_good = conduct == Conduct()
 
     def bend(self, message: Message, receipt: Receipt, draw: tuple[float, ...]) -> Receipt:
         """The receipt as this company lets it happen; `draw` are three uniform numbers of this message's own."""
-        if self._is_good or receipt.status == "failed":
+        if self.is_good or receipt.status == "failed":
             return receipt
         conduct = self._conduct
         for word in conduct.filters:

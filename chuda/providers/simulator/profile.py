@@ -224,6 +224,7 @@ class Profile(_Strict):
     blacklist: tuple[str, ...] = ()
     blacklisted_share: Share = 0.0005
     price_per_part: Decimal = Decimal("0.055")
+    billing: Literal["submitted", "delivered"] = "submitted"
     balance: Decimal = Decimal("1000000")
     limits: Limits = Limits()
     query: Query = Query()

@@ -148,8 +148,10 @@ def verdicts_of(connection: Connection, channel: str | None = None) -> list[Verd
 def open_routes(connection: Connection) -> list[Route]:
     """The cells that avoid a channel now."""
     rows = connection.execute(
-        text("SELECT channel, carrier, province, reason, evidence, since_us, ended_us FROM channel_route "
-             "WHERE ended_us IS NULL ORDER BY channel, carrier, province")
+        text(
+            "SELECT channel, carrier, province, reason, evidence, since_us, ended_us FROM channel_route "
+            "WHERE ended_us IS NULL ORDER BY channel, carrier, province"
+        )
     )
     return [Route(**row._mapping) for row in rows]
 
