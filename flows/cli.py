@@ -10,7 +10,21 @@ import typer
 
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
-from flows.commands import approvers, campaigns, channels, checking, contacts, demo, feedback, workspace
+from flows.commands import (
+    approvers,
+    campaigns,
+    channels,
+    checking,
+    complaints,
+    contacts,
+    demo,
+    diagnose,
+    feedback,
+    inbox,
+    notify,
+    watching,
+    workspace,
+)
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +33,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, checking, campaigns, approvers, channels, feedback):
+for group in (
+    demo,
+    workspace,
+    contacts,
+    checking,
+    campaigns,
+    approvers,
+    channels,
+    feedback,
+    inbox,
+    complaints,
+    diagnose,
+    watching,
+    notify,
+):
     group.register(app)
 
 
