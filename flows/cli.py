@@ -13,6 +13,7 @@ from chuda.phones import mask_phones
 from flows.commands import (
     approvers,
     campaigns,
+    channels,
     checking,
     complaints,
     contacts,
@@ -39,6 +40,7 @@ for group in (
     checking,
     campaigns,
     approvers,
+    channels,
     feedback,
     inbox,
     complaints,

@@ -8,6 +8,7 @@ from chuda.results import StageResult
 from chuda.workspace import open_workspace
 from expectations.gate import Gatekeeper, GateResult, record_results
 from expectations.suites.kpis import KPIS
+from tasks.channels.record import create_channel_tables
 from tasks.contacts.merging import create_contact_tables
 from tasks.feedback.mirror import create_mirror
 from tasks.kpi.refresh import refresh_marts
@@ -24,6 +25,7 @@ def refresh_kpis() -> StageResult:
             create_contact_tables(connection)
             create_plan_tables(connection)
             create_mirror(connection)
+            create_channel_tables(connection)
         results: list[GateResult] = []
 
         def check(connection: Any) -> None:

@@ -53,6 +53,8 @@ gathered as (
     select * from complained
     union all
     select * from line_crossing
+    union all
+    select * from channel_alarm
 ),
 
 final as (
