@@ -1,4 +1,4 @@
-"""Commands around a campaign: check, plan, approve, send, watch, report."""
+"""Commands around a campaign: check, plan, approve, send, watch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ def register(app: typer.Typer) -> None:
         run,
         experiment,
         rollout,
-        report,
         calendar,
     ):
         app.command()(command)
@@ -208,14 +207,6 @@ def rollout(plan_id: PlanId) -> None:
         raise Refused(say("判定结果是不推广", "the decision is not to roll out"))
     result = roll_out.fn(plan_id, arm)
     show({"arm": arm, "messages": result.rows_out}, f"{arm}: {result.rows_out:,} {say('条', 'messages')}")
-
-
-def report(plan_id: PlanId) -> None:
-    """Write the HTML report of a plan's campaign and print its path."""
-    from tasks.reports.stage import write_report
-
-    result = write_report.fn(plan_id, language())
-    show(dict(result.details), result.details["path"])
 
 
 def calendar() -> None:

@@ -33,6 +33,7 @@ STAGES = {
     "dispatch": ("发送", "dispatch"),
     "feedback": ("回执与回复", "feedback"),
     "kpi": ("指标", "KPIs"),
+    "alerts": ("预警推送", "alerts told"),
     "reports": ("报告", "report"),
 }
 

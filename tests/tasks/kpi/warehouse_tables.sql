@@ -42,3 +42,4 @@ create table experiment_decision (
     plan_id varchar, variant varchar, verdict varchar, chosen varchar, sentence_zh varchar, sentence_en varchar,
     record varchar
 );
+create table alert_delivery (alert_id varchar, target varchar, outcome varchar, detail varchar, "at" timestamptz);
