@@ -81,12 +81,18 @@ def read_members(marts: Connection, segment: str | None, *, is_low_only: bool) -
 
 def write_members(people: pl.DataFrame, path: Path) -> None:
     """Write a list of people as CSV with a byte order mark, for the owner's eyes only (0600)."""
-    safe = people.with_columns(_safe(pl.col(name)) for name, kind in people.schema.items() if kind == pl.String)
+    safe = people.with_columns(_safe(name) for name, kind in people.schema.items() if kind == pl.String)
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(file.fileno(), 0o600)
-        file.write(safe.write_csv(include_bom=True).encode())
+        file.write(safe.write_csv(include_bom=True, datetime_format="%Y-%m-%d %H:%M:%S").encode())
 
 
-def _safe(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.contains(f"^[{FORMULA_BEGINS}]".replace("-", r"\-"))).then("'" + text).otherwise(text)
+def _safe(name: str) -> pl.Expr:
+    text = pl.col(name)
+    return (
+        pl.when(text.str.contains(f"^[{FORMULA_BEGINS}]".replace("-", r"\-")))
+        .then("'" + text)
+        .otherwise(text)
+        .alias(name)
+    )
