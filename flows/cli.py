@@ -10,7 +10,7 @@ import typer
 
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
-from flows.commands import approvers, campaigns, contacts, demo, feedback, kpi, workspace
+from flows.commands import approvers, campaigns, checking, contacts, demo, feedback, kpi, workspace
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, campaigns, approvers, feedback, kpi):
+for group in (demo, workspace, contacts, checking, campaigns, approvers, feedback, kpi):
     group.register(app)
 
 

@@ -14,7 +14,7 @@ from chuda.workspace import open_workspace
 from flows.campaign import Progress, build_plan, current_progress
 from tasks.contacts.inbox import find_changed_files
 from tasks.contacts.stage import import_contacts, import_do_not_contact, import_events, import_orders
-from tasks.dispatch.stage import dispatch
+from tasks.dispatch.stage import dispatch, watch_approvals
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis, tell_alerts
 from tasks.planning.due import find_due_campaigns
@@ -81,7 +81,7 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
 
 @flow(name="dispatch-due", persist_result=False)
 def dispatch_due() -> list[str]:
-    """Send what was approved and is due; safe to run as often as one likes.
+    """Send what was approved and is due, and alert to what was not approved; safe to run as often as one likes.
 
     A plan that may not go on (its approval void, its channel refused) does not hold up the others; the flow fails at
     its end and names it.
@@ -100,6 +100,7 @@ def dispatch_due() -> list[str]:
             progress.run(lambda plan_id=plan_id: dispatch(plan_id, False))  # type: ignore[misc]
         except ChudaError as error:  # one plan's channel in trouble must not hold up the others
             problems.append(f"{plan_id}: {error}")
+    progress.run(watch_approvals)
     if problems:
         raise ProviderTrouble("\n".join(problems))
     return plans

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from chuda.campaign.model import Campaign
@@ -11,9 +10,8 @@ from chuda.errors import UsageError
 from chuda.records.channel import ChannelRecord
 from chuda.windows import DailyWindow
 from tasks.experiments.rollout import next_occurrence
-from tasks.planning.plan import RELEASE_GAP_S, RELEASE_SIZE
+from tasks.planning.numbering import number_messages
 
-_NUMBER = Path(__file__).with_name("number_releases.sql").read_text(encoding="utf-8")
 _STAGE = """
 CREATE OR REPLACE TEMP TABLE message_staged AS
 SELECT m.token, 'wave' AS wave, $variant AS variant, t.text, t.units, t.parts, $opens_at AS send_at,
@@ -60,9 +58,7 @@ def plan_rollout(connection: Any, plan_id: str, variant: str, now: datetime) -> 
     expires_at = opens_at + timedelta(hours=campaign.expire_after_hours)
     connection.execute(_STAGE, {"plan": plan_id, "variant": variant, "opens_at": opens_at, "expires_at": expires_at})
     first = connection.execute("SELECT max(number) + 1 FROM plan_release WHERE plan_id = ?", [plan_id]).fetchone()[0]
-    numbers = {"release_size": RELEASE_SIZE, "batch_size": channel.batch_size, "gap_seconds": RELEASE_GAP_S}
-    connection.execute(_NUMBER.replace("table message_numbered", "temp table message_numbered"),
-                       {**numbers, "first_number": first})  # fmt: skip
+    number_messages(connection, channel, first, is_temporary=True)
     connection.execute(_UPDATE, {"plan": plan_id})
     connection.execute(_RELEASES, {"plan": plan_id})
     return int(connection.execute("SELECT count(*) FROM message_numbered").fetchone()[0])

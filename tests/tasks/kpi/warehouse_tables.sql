@@ -43,3 +43,6 @@ create table experiment_decision (
     record varchar
 );
 create table alert_delivery (alert_id varchar, target varchar, outcome varchar, detail varchar, "at" timestamptz);
+create table approval_missed (
+    plan_id varchar, campaign_id varchar, event varchar, releases bigint, messages bigint, "at" timestamptz
+);
