@@ -21,6 +21,7 @@ from flows.commands import (
     diagnose,
     feedback,
     inbox,
+    kpi,
     notify,
     watching,
     workspace,
@@ -47,6 +48,7 @@ for group in (
     diagnose,
     watching,
     notify,
+    kpi,
 ):
     group.register(app)
 

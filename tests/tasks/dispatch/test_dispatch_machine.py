@@ -1,4 +1,4 @@
-"""Everything at once, in any order: senders, crashes, opt-outs, pauses, receipts, time – watched by an independent checker.
+"""Everything at once, in any order: senders, crashes, opt-outs, pauses, receipts, time; watched by a checker.
 
 The checker knows nothing of the code: it has its own table of transitions, its own record of what the provider took and
 when, and looks at every change of a batch's state through a trigger.

@@ -42,6 +42,7 @@ create table experiment_decision (
     plan_id varchar, variant varchar, verdict varchar, chosen varchar, sentence_zh varchar, sentence_en varchar,
     record varchar
 );
+create table alert_delivery (alert_id varchar, target varchar, outcome varchar, detail varchar, "at" timestamptz);
 create table approval_missed (
     plan_id varchar, campaign_id varchar, event varchar, releases bigint, messages bigint, "at" timestamptz
 );
