@@ -10,7 +10,7 @@ import typer
 
 from chuda.errors import ChudaError
 from chuda.phones import mask_in_text
-from flows.commands import campaigns, contacts, demo, feedback, workspace
+from flows.commands import campaigns, contacts, demo, experiments, feedback, workspace
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, campaigns, feedback):
+for group in (demo, workspace, contacts, campaigns, experiments, feedback):
     group.register(app)
 
 

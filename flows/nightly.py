@@ -11,7 +11,9 @@ from chuda.errors import ChudaError, UsageError
 from chuda.results import StageResult
 from chuda.stores.ledger.releases import due_plans
 from chuda.workspace import open_workspace
-from flows.campaign import Progress, build_plan, current_progress
+from flows.campaign import build_plan
+from flows.following import expect_decision
+from flows.progress import Progress, current_progress
 from tasks.contacts.inbox import find_changed_files
 from tasks.contacts.stage import import_contacts, import_do_not_contact, import_events, import_orders
 from tasks.dispatch.stage import dispatch
@@ -89,4 +91,5 @@ def dispatch_due() -> list[str]:
     progress = current_progress()
     for plan_id in plans:
         progress.run(lambda plan_id=plan_id: dispatch(plan_id, False))  # type: ignore[misc]
+        expect_decision(plan_id)
     return plans

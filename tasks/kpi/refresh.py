@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from chuda.stores.marts import MARTS_ALIAS, Connection, read_rows, writing_marts
+from tasks.experiments.standing import insert_standings
 from tasks.kpi.alerts import Crossing, find_crossings
 from tasks.kpi.catalog import Mart, published_marts, read_catalog, read_macros
 from tasks.kpi.lines import KpiLines, load_lines
@@ -71,7 +72,7 @@ def build_marts(
     for mart in read_catalog():
         started = stopwatch()
         if mart.kind == "computed":
-            _insert_crossings(connection, lines)
+            _compute(connection, mart.name, lines, now)
         else:
             connection.execute(f"create or replace {_target(mart)} as {mart.sql}")
         seconds[mart.name] = stopwatch() - started
@@ -102,6 +103,14 @@ def _target(mart: Mart) -> str:
         "scratch": f"temp table {mart.name}",
         "scratch_view": f"temp view {mart.name}",
     }[mart.kind]
+
+
+def _compute(connection: Connection, name: str, lines: KpiLines, now: datetime) -> None:
+    """What no query can say: lines crossed beyond chance, and how decided experiments stand."""
+    if name == "experiment_standing":
+        insert_standings(connection, now)
+    else:
+        _insert_crossings(connection, lines)
 
 
 def _insert_crossings(connection: Connection, lines: KpiLines) -> None:

@@ -9,6 +9,7 @@ from chuda.workspace import open_workspace
 from expectations.gate import Gatekeeper, GateResult, record_results
 from expectations.suites.kpis import KPIS
 from tasks.contacts.merging import create_contact_tables
+from tasks.experiments.record import create_experiment_tables
 from tasks.feedback.mirror import create_mirror
 from tasks.kpi.refresh import refresh_marts
 from tasks.planning.plan import create_plan_tables
@@ -24,6 +25,7 @@ def refresh_kpis() -> StageResult:
             create_contact_tables(connection)
             create_plan_tables(connection)
             create_mirror(connection)
+            create_experiment_tables(connection)
         results: list[GateResult] = []
 
         def check(connection: Any) -> None:
