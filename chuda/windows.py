@@ -1,4 +1,4 @@
-"""When a message may leave: daily windows, half-open, in Asia/Shanghai; the legal one cannot be widened."""
+"""When a message may leave: daily windows, half-open, in Asia/Shanghai; the law's are in `message_types`."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ class DailyWindow:
         """The end of the window on the day of `moment`."""
         return at_minute(moment.astimezone(BUSINESS_ZONE), self.end_minute)
 
+    def without_margin(self, minutes: int) -> DailyWindow:
+        """The window ending `minutes` earlier, but never empty; midnight is no end."""
+        if self.end_minute == 24 * 60:
+            return self
+        return DailyWindow(self.start_minute, max(self.start_minute + 1, self.end_minute - minutes))
+
     def intersect(self, other: DailyWindow) -> DailyWindow:
         """The minutes allowed by both.
 
@@ -53,13 +59,8 @@ class DailyWindow:
         return DailyWindow(start, end)
 
 
-# MIIT and the product's own rule: no marketing from 21:00 to 8:00.
-LEGAL_WINDOWS = {
-    "marketing": DailyWindow(8 * 60, 21 * 60),
-    "notification": DailyWindow(8 * 60, 22 * 60),
-    "otp": DailyWindow(0, 24 * 60),
-    "test": DailyWindow(8 * 60, 22 * 60),
-}
+# What has left us may wait in the provider's queue: nothing starts this close to a window's end.
+QUEUE_MARGIN_MINUTES = 5
 
 
 def window_between(start: time, end: time) -> DailyWindow:

@@ -9,8 +9,14 @@ from pathlib import Path
 
 from prefect import flow
 
+<<<<<<< HEAD
+=======
+from chuda.errors import UsageError
+from chuda.results import StageResult
+>>>>>>> main
 from chuda.settings import Language
 from chuda.stores.ledger.releases import claimed_plan
+from chuda.totp import is_timed_code
 from chuda.workspace import open_workspace
 from flows.following import carry_on, expect_decision, when_due
 from flows.progress import Progress, current_progress, listening
@@ -94,10 +100,23 @@ def collect() -> None:
     progress.run(refresh_kpis)
 
 
+def check_form_code(code: str) -> None:
+    """Refuse a recovery code where Prefect would keep it, in the clear, while it is still good.
+
+    Raises:
+        UsageError: it is not empty and not six digits.
+    """
+    if code and not is_timed_code(code):
+        raise UsageError(
+            "here only the six digits of an authenticator can be used: Prefect keeps parameters in the clear. "
+            "Recovery codes are for `chuda approve`"
+        )
+
+
 @flow(name="run-campaign", persist_result=False)
 def run_campaign(
     campaign_file: str, contact_files: list[str] | None = None, order_files: list[str] | None = None,
-    approved_by: str | None = None, follow: bool = False, language: Language = "zh",
+    approved_by: str | None = None, code: str = "", follow: bool = False, language: Language = "zh",
 ) -> str:  # fmt: skip
     """Run one campaign from files to report; repeating it after any crash goes on where it stopped.
 
@@ -106,12 +125,14 @@ def run_campaign(
         contact_files: files to clean and merge first.
         order_files: orders to take in first.
         approved_by: who says yes; enough for simulator channels only. Without it the flow ends with the plan.
+        code: the six digits of their authenticator, for the first release on a real channel.
         follow: wait out the windows, decide the experiment, roll out and count again (instant in simulated time).
         language: of the report, zh or en.
 
     Returns:
         The plan's id.
     """
+    check_form_code(code)
     progress = current_progress()
     if contact_files or order_files:
         for path in contact_files or []:
@@ -122,7 +143,7 @@ def run_campaign(
     plan_id = build_plan(campaign_file, progress)
     if approved_by is None:
         return plan_id
-    progress.run(lambda: approve_plan(plan_id, approved_by))
+    progress.run(lambda: approve_plan(plan_id, approved_by, code))
     progress.run(lambda: dispatch(plan_id, follow))
     if follow:
         follow_plan(plan_id, approved_by, progress)

@@ -9,8 +9,13 @@ from typing import Annotated
 import typer
 
 from chuda.errors import ChudaError
+<<<<<<< HEAD
 from chuda.phones import mask_in_text
 from flows.commands import campaigns, contacts, demo, experiments, feedback, workspace
+=======
+from chuda.phones import mask_phones
+from flows.commands import approvers, campaigns, contacts, demo, feedback, workspace
+>>>>>>> main
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +24,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+<<<<<<< HEAD
 for group in (demo, workspace, contacts, campaigns, experiments, feedback):
+=======
+for group in (demo, workspace, contacts, campaigns, approvers, feedback):
+>>>>>>> main
     group.register(app)
 
 
@@ -50,7 +59,7 @@ def main() -> None:
         if os.environ.get("CHUDA_DEBUG"):
             raise
         where = _innermost(error)
-        said = mask_in_text(str(error)).partition("\n")[0][:300]
+        said = mask_phones(str(error)).partition("\n")[0][:300]
         print(f"chuda: unforeseen {type(error).__name__} at {where}: {said}", file=sys.stderr)
         print("Please report it; CHUDA_DEBUG=1 shows the whole trace (it may hold personal data).", file=sys.stderr)
         sys.exit(1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from prefect import flow
 
 from chuda.clock import to_us
-from chuda.errors import ChudaError, UsageError
+from chuda.errors import ChudaError, ProviderTrouble, UsageError
 from chuda.results import StageResult
 from chuda.stores.ledger.releases import due_plans
 from chuda.workspace import open_workspace
@@ -25,7 +25,8 @@ from tasks.segments.stage import refresh_all_segments
 # What restricts comes first: a do-not-contact list is in force before anything is planned.
 _IMPORTS: Mapping[str, Callable[[str], StageResult]] = {
     "do_not_contact": import_do_not_contact,
-    "contacts": import_contacts,
+    # A full export every night costs what changed in it.
+    "contacts": lambda path: import_contacts(path, changed_only=True),
     "orders": import_orders,
     "events": import_events,
 }
@@ -83,13 +84,24 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
 def dispatch_due() -> list[str]:
     """Send what was approved and is due; safe to run as often as one likes.
 
+    A plan that may not go on (its approval void, its channel refused) does not hold up the others; the flow fails at
+    its end and names it.
+
     Returns:
         The ids of the plans it worked on.
+
+    Raises:
+        ProviderTrouble: some could not be worked on; all are named, the others are done.
     """
     with open_workspace() as workspace, workspace.ledger.read() as connection:
         plans = due_plans(connection, to_us(workspace.clock.now()))
-    progress = current_progress()
+    progress, problems = current_progress(), []
     for plan_id in plans:
-        progress.run(lambda plan_id=plan_id: dispatch(plan_id, False))  # type: ignore[misc]
-        expect_decision(plan_id)
+        try:
+            progress.run(lambda plan_id=plan_id: dispatch(plan_id, False))  # type: ignore[misc]
+            expect_decision(plan_id)
+        except ChudaError as error:  # one plan's channel in trouble must not hold up the others
+            problems.append(f"{plan_id}: {error}")
+    if problems:
+        raise ProviderTrouble("\n".join(problems))
     return plans

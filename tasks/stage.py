@@ -16,7 +16,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 
 from chuda.errors import ChudaError, GateBroken, GateFailed
-from chuda.files import mask_phones
+from chuda.phones import mask_phones
 from chuda.workspace import Workspace, open_workspace
 from expectations.gate import Gatekeeper, GateResult, record_results
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from postgres import start_postgres
 
 from chuda.clock import BUSINESS_ZONE, FixedClock
 from chuda.keys import Keys
@@ -25,6 +26,22 @@ def keys() -> Keys:
 @pytest.fixture
 def ledger(tmp_path: Path, keys: Keys) -> Iterator[Ledger]:
     ledger = open_ledger(tmp_path / "ledger.sqlite", keys)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A running PostgreSQL; called, it makes an empty place for a ledger and returns its URL."""
+    with start_postgres(tmp_path_factory.mktemp("postgres")) as new_schema:
+        yield new_schema
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_ledger(request: pytest.FixtureRequest, tmp_path: Path, keys: Keys) -> Iterator[Ledger]:
+    """The same test on both stores."""
+    is_sqlite = request.param == "sqlite"
+    ledger = open_ledger(tmp_path / "ledger.sqlite" if is_sqlite else request.getfixturevalue("postgres")(), keys)
     yield ledger
     ledger.close()
 

@@ -18,7 +18,8 @@ from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, OutgoingMessage, SendResult
 from chuda.sealing import seal_messages
 from chuda.stores.ledger import Ledger
-from chuda.stores.ledger.releases import Approval, Release, SealedBatch, approve, seal
+from chuda.stores.ledger.approvals import SIMULATOR, approval_of, approve
+from chuda.stores.ledger.releases import Release, SealedBatch, seal
 
 ACCEPTED = SendResult(MessageResult("accepted"))
 
@@ -43,7 +44,9 @@ class FakeProvider:
                     self.by_batch.setdefault(batch_id, []).append(message.message_id)
         return answer
 
-    async def find(self, batch_id: str) -> Mapping[str, MessageResult]:
+    async def find(
+        self, batch_id: str, messages: Sequence[OutgoingMessage], since: datetime
+    ) -> Mapping[str, MessageResult]:
         return {message_id: MessageResult("accepted") for message_id in self.by_batch.get(batch_id, [])}
 
 
@@ -76,9 +79,7 @@ def put_release(
     with ledger.write() as connection:
         if is_approved:
             expires_us = to_us(start + timedelta(hours=hours))
-            approve(
-                connection, Approval(release.release_id, release.plan_hash, "test", "simulator", to_us(now), expires_us)
-            )
+            approve(connection, approval_of(release, "test", SIMULATOR, to_us(now), expires_us), plan_id)
         seal(connection, release, batches, {keys.token(p): reason for p, reason in (lost or {}).items()})
     return release
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from chuda.campaign.experiment import Experiment
 from chuda.campaign.schedule import Schedule
-from chuda.campaign.slot import LEGAL_WINDOW, SERVICE_WINDOW, Slot, covers
+from chuda.campaign.slot import LEGAL_WINDOW, Slot, covers
 from chuda.campaign.template import Template, find_overlong, find_placeholders, has_opt_out
 from chuda.files import Finding, Loc
+from chuda.message_types import rules_of
 
 Parts = Mapping[str, Any]
 
@@ -86,7 +87,7 @@ def _check_text_source(parts: Parts) -> Iterator[Finding]:
 
 
 def _check_opt_out(parts: Parts) -> Iterator[Finding]:
-    if parts["type"] != "marketing":
+    if not rules_of(parts["type"]).needs_opt_out:
         return
     for loc, text in arm_texts(parts):
         if not has_opt_out(text):
@@ -126,9 +127,8 @@ def _check_windows(parts: Parts) -> Iterator[Finding]:
     """Slots at night are refused for what they are, not shifted."""
     if parts["type"] == "otp":
         return
-    marketing = parts["type"] == "marketing"
-    window = LEGAL_WINDOW if marketing else SERVICE_WINDOW
-    code = "slot_at_night" if marketing else "slot_outside_service_hours"
+    window = rules_of(parts["type"]).window
+    code = "slot_at_night" if window == LEGAL_WINDOW else "slot_outside_service_hours"
     for loc, slot in written_slots(parts):
         if not covers(window, slot):
             yield Finding(loc, code, {"slot": str(slot), "window": str(window)})

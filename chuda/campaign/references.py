@@ -10,6 +10,7 @@ from chuda.campaign.campaign_checks import Parts, arm_texts
 from chuda.campaign.model import Campaign
 from chuda.campaign.template import Template, find_placeholders
 from chuda.files import Finding, Loc, Problem, Source, nearest
+from chuda.message_types import rules_of
 
 ClickTracking = Literal["per_message", "per_variant", "provider_log", "none"]
 
@@ -75,7 +76,7 @@ def _check_channels(parts: Parts, known: KnownNames) -> Iterator[Finding]:
         if facts is None:
             yield from _unknown(loc, "unknown_channel", name, known.channels)
             return
-        if "type" in parts and parts["type"] not in facts.message_types:
+        if "type" in parts and rules_of(parts["type"]).channel not in facts.message_types:
             context = {"name": name, "type": parts["type"], "types": ", ".join(sorted(facts.message_types))}
             yield Finding(loc, "channel_wrong_type", context)
         else:

@@ -10,13 +10,14 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from chuda.clock import BUSINESS_ZONE
 from chuda.files.types import wrong
-from chuda.windows import LEGAL_WINDOWS, DailyWindow, at_minute
+from chuda.message_types import rules_of
+from chuda.windows import DailyWindow, at_minute
 
 Slot = DailyWindow
 """A slot is a daily window that somebody chose."""
 
-LEGAL_WINDOW = LEGAL_WINDOWS["marketing"]
-SERVICE_WINDOW = LEGAL_WINDOWS["notification"]
+LEGAL_WINDOW = rules_of("marketing").window
+SERVICE_WINDOW = rules_of("notification").window
 
 _MINUTES_OF_DAY = 24 * 60
 _SLOT = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")

@@ -1,39 +1,19 @@
 """What is wrong in a file a person wrote: the problem, where it is, what to do, and the error that carries all of them.
 
-No phone number gets into a message: every text passes `mask_phones` on its way here.
+No phone number gets into a message: every text passes `chuda.phones.mask_phones` on its way here.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from chuda.errors import UsageError
-from chuda.phones import mask
 
 Lang = Literal["zh", "en"]
 Severity = Literal["error", "warning"]
 Loc = tuple[str | int, ...]
-
-_GAP = r"[\s\-－()（）]*"
-_PLUS = r"(?:[+＋]|(?<!\d)00)"
-_PHONE = re.compile(
-    rf"(?:{_PLUS}?{_GAP}(?<!\d)86{_GAP})?(?<!\d)[1１]{_GAP}[3-9３-９](?:{_GAP}\d){{9}}(?!\d)"  # mainland
-    rf"|{_PLUS}{_GAP}8(?:5[23]|86)(?:{_GAP}\d){{8,10}}(?!\d)"  # Hong Kong, Macau, Taiwan
-    r"|\d{11,}"  # a phone with something stuck to it, an identity number
-)
-
-
-def mask_phones(text: str) -> str:
-    """Return `text` with everything that looks like a phone number shortened to `138****0001`."""
-    return _PHONE.sub(lambda found: _mask_digits(re.sub(r"\D", "", found.group())), text)
-
-
-def _mask_digits(digits: str) -> str:
-    with_country = len(digits) in (13, 15) and digits.removeprefix("00").startswith("86")
-    return mask(digits[-11:] if with_country else digits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chuda.files.catalogue import render
-from chuda.files.problems import Finding, Lang, Loc, Problem, mask_phones
+from chuda.files.problems import Finding, Lang, Loc, Problem
 from chuda.files.tree import Spot
+from chuda.phones import mask_phones
 
 _SHOWN = 60
 _SHOWN_LISTS = 500

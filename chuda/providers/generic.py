@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import httpx
@@ -11,6 +11,7 @@ import httpx
 from chuda.errors import ProviderTrouble
 from chuda.providers.protocol import (
     ClickEvent,
+    DailyTotals,
     Event,
     MessageResult,
     OutgoingMessage,
@@ -19,27 +20,21 @@ from chuda.providers.protocol import (
     ReplyEvent,
     SendResult,
 )
+from chuda.providers.wire import DEADLINE_S, ask, open_client, try_request
 
 PAGE_SIZE = 1000
-_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-# Nothing of the request can have reached the provider.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 class GenericProvider:
     """`POST /messages`, `GET /messages`, `/receipts`, `/replies`, `/clicks` with a bearer token."""
 
     def __init__(
-        self, endpoint: str, token: str, transport: httpx.AsyncBaseTransport | None = None, trust_env: bool = True
-    ) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=endpoint,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=_TIMEOUT,
-            transport=transport,
-            trust_env=trust_env,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
-        )
+        self, endpoint: str, token: str, transport: httpx.AsyncBaseTransport | None = None, trust_env: bool = True,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:  # fmt: skip
+        self._client = open_client(endpoint, transport, trust_env)
+        self._client.headers["Authorization"] = f"Bearer {token}"
+        self._deadline_s = deadline_s
 
     async def send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
         """Make one request and tell what is certain about it; see `classify_answer`."""
@@ -49,15 +44,16 @@ class GenericProvider:
                 {"message_id": m.message_id, "phone": m.phone, "text": m.text, "type": m.message_type} for m in messages
             ],
         }
-        try:
-            response = await self._client.post("/messages", json=body)
-        except _NOT_SENT as error:
-            return SendResult(MessageResult("not_sent", type(error).__name__))
-        except httpx.HTTPError as error:
-            return SendResult(MessageResult("unknown", type(error).__name__))
-        return classify_answer(response)
+        request = self._client.build_request("POST", "/messages", json=body)
+        answer = await try_request(self._client, request, self._deadline_s)
+        return SendResult(answer) if isinstance(answer, MessageResult) else classify_answer(answer)
 
-    async def find(self, batch_id: str) -> Mapping[str, MessageResult]:
+    async def find(
+        self,
+        batch_id: str,
+        messages: Sequence[OutgoingMessage],  # noqa: ARG002
+        since: datetime,  # noqa: ARG002
+    ) -> Mapping[str, MessageResult]:
         """What the provider has of a batch; messages it does not name it does not have."""
         body = await self._get("/messages", {"batch_id": batch_id})
         try:
@@ -77,6 +73,15 @@ class GenericProvider:
         """Clicks after `cursor`."""
         return await self._page("/clicks", cursor, _click)
 
+    async def statistics(self, day: date) -> DailyTotals:
+        """The provider's figures of a day."""
+        body = await self._get("/statistics", {"day": day.isoformat()})
+        try:
+            names = ("parts", "delivered", "failed", "messages", "delivered_parts")
+            return DailyTotals(day, **{name: int(body[name]) for name in names})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProviderTrouble("the provider's statistics were not as documented; nothing was taken") from error
+
     async def close(self) -> None:
         """Give back the connections."""
         await self._client.aclose()
@@ -92,18 +97,13 @@ class GenericProvider:
             ) from error
 
     async def _get(self, path: str, query: dict[str, str]) -> Any:
+        request = self._client.build_request("GET", path, params=query)
+        response = await ask(self._client, request, self._deadline_s)
         try:
-            response = await self._client.get(path, params=query)
             response.raise_for_status()
             return response.json()
-        except httpx.HTTPStatusError as error:
-            raise ProviderTrouble(
-                f"the provider answered {error.response.status_code} to {path}; repeat later"
-            ) from None
-        except (httpx.HTTPError, ValueError) as error:
-            raise ProviderTrouble(
-                f"the provider could not be asked ({type(error).__name__} at {path}); repeat later"
-            ) from None
+        except (httpx.HTTPStatusError, ValueError):
+            raise ProviderTrouble(f"the provider answered {response.status_code} to {path}; repeat later") from None
 
 
 def classify_answer(response: httpx.Response) -> SendResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic, Literal, Protocol, TypeVar
 
 Event = TypeVar("Event")
@@ -23,10 +23,14 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class MessageResult:
-    """What the provider said of one message."""
+    """What the provider said of one message.
+
+    `defer_s` belongs to "not_sent": the person may be tried again after so many seconds, others at once.
+    """
 
     state: RequestState
     code: str = ""
+    defer_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,19 @@ class SendResult:
     retry_after_s: float = 0.0
     stop: str | None = None
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether a limit, of the channel or of a person, kept messages back: the provider is well."""
+        return bool(self.retry_after_s or self.default.defer_s or any(r.defer_s for r in self.results.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiptEvent:
-    """The fate of one message as the network reported it."""
+    """The fate of one message as the network reported it.
+
+    Providers that echo only the request leave `message_id` empty: it is the message to `phone` in `batch_id`. Where
+    both are empty the provider echoed nothing, and only phone and time are left to go by.
+    """
 
     message_id: str
     phone: str = field(repr=False)
@@ -53,6 +66,7 @@ class ReceiptEvent:
     code: str
     parts: int
     reported_at: datetime
+    batch_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +97,33 @@ class Page(Generic[Event]):
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DailyTotals:
+    """The provider's own figures of one day (Asia/Shanghai); None is what it does not tell."""
+
+    day: date
+    parts: int
+    delivered: int
+    failed: int
+    messages: int | None = None
+    delivered_parts: int | None = None
+
+
 class Provider(Protocol):
-    """One account at one provider, spoken to over the network."""
+    """One account at one provider, spoken to over the network; every request ends within a deadline."""
 
     async def send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
         """Make one request; never raises for trouble on the way, never repeats by itself."""
 
-    async def find(self, batch_id: str) -> Mapping[str, MessageResult]:
-        """What the provider has of a batch, by message id.
+    async def find(
+        self, batch_id: str, messages: Sequence[OutgoingMessage], since: datetime
+    ) -> Mapping[str, MessageResult]:
+        """What the provider has of a batch, by message id; what it does not name it does not have (yet).
+
+        Args:
+            batch_id: the batch.
+            messages: its members that are in question.
+            since: when the request left.
 
         Raises:
             ProviderTrouble: it did not answer; asking again is safe.
@@ -104,6 +137,9 @@ class Provider(Protocol):
 
     async def clicks(self, cursor: str) -> Page[ClickEvent]:
         """Clicks after `cursor`, where the channel tracks them."""
+
+    async def statistics(self, day: date) -> DailyTotals:
+        """What the provider counted on a day, as known by now."""
 
     async def close(self) -> None:
         """Give back the connections."""

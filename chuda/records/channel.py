@@ -103,7 +103,7 @@ class ChannelRecord(FileModel):
     click_tracking: ClickTracking = Field("none", description="点击统计方式")
     coverage: Distinct[Region] = Field(("CN",), description="覆盖地区")
     definitive_query: Flag = Field(False, description="状态查询是否可靠到“查无”即未发送")
-    query_grace_seconds: Annotated[int, Whole(0, 86_400)] = Field(300, description="提交多久以后查询才算数")
+    query_grace_seconds: Annotated[int, Whole(1, 86_400)] = Field(300, description="提交多久以后查询才算数")
     signatures: Items[Signature] = Field((), description="在该渠道报备过的签名，不带【】")
     template_codes: dict[Text, Text] = Field(default_factory=dict, description="模板库名称 -> 服务商模板编号")
     vetting: Vetting | None = Field(None, description="考察问卷")

@@ -9,19 +9,31 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import duckdb
+import polars as pl
 
 from chuda.errors import ProviderTrouble, UsageError
 from chuda.keys import TOKEN_LENGTH, Keys
 
 Connection = duckdb.DuckDBPyConnection
 _POLL_S = 0.1
+_TOKENS_AT_ONCE = 60_000
+# Nothing is ever fetched.
+_NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+_SPILL = "duckdb-"
+_spill_lock = threading.Lock()
+_spill_users: Counter[Path] = Counter()
 
 
 class Warehouse:
@@ -91,9 +103,11 @@ class Warehouse:
 
     @contextmanager
     def _open(self, read_only: bool) -> Iterator[Connection]:
-        spill = self._scratch / f"duckdb-{os.getpid()}"
-        # DuckDB spills rows in the clear: only inside the state folder, for us alone, gone afterwards.
-        spill.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _spilling(self._scratch) as spill, self._connect(spill, read_only) as connection:
+            yield connection
+
+    @contextmanager
+    def _connect(self, spill: Path, read_only: bool) -> Iterator[Connection]:
         try:
             connection = duckdb.connect(str(self._path), read_only=read_only, config=self._settings(spill))
         except duckdb.Error as error:
@@ -106,18 +120,56 @@ class Warehouse:
             yield connection
         finally:
             connection.close()
-            shutil.rmtree(spill, ignore_errors=True)
 
     def _settings(self, spill: Path) -> dict[str, str | bool | int | float | list[str]]:
         return {
             "temp_directory": str(spill),
             "memory_limit": f"{self._memory_gb}GB",
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
+            **_NO_EXTENSIONS,
             # With it DuckDB 1.5.5 loses rows: in a transaction, a large INSERT ... SELECT after an empty one into the
             # same table stores nothing. Whoever needs an order says so.
             "preserve_insertion_order": False,
         }
+
+
+@contextmanager
+def _spilling(scratch: Path) -> Iterator[Path]:
+    """The folder this process spills into while it has a connection open, for us alone, gone with the last one.
+
+    DuckDB spills rows in the clear: only inside the state folder. Connections of one process to one file are one
+    database to DuckDB and must name the same folder, so it is counted who is in it.
+    """
+    spill = scratch / f"{_SPILL}{os.getpid()}"
+    with _spill_lock:
+        if not _spill_users[spill]:
+            _sweep(scratch)
+            spill.mkdir(parents=True, mode=0o700)
+        _spill_users[spill] += 1
+    try:
+        yield spill
+    finally:
+        with _spill_lock:
+            _spill_users[spill] -= 1
+            if not _spill_users[spill]:
+                shutil.rmtree(spill, ignore_errors=True)
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove what processes left that were killed: their folders say whose they are."""
+    for folder in scratch.glob(f"{_SPILL}*"):
+        owner = folder.name.removeprefix(_SPILL)
+        if not owner.isdigit() or int(owner) == os.getpid() or not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def add_token_macro(connection: Connection, keys: Keys) -> None:
@@ -133,6 +185,19 @@ def add_token_macro(connection: Connection, keys: Keys) -> None:
         "sha256(getvariable('hmac_outer') || unhex(sha256(getvariable('hmac_inner') || encode(phone))))"
         f"[1:{TOKEN_LENGTH}]"
     )
+
+
+def compute_tokens(texts: pl.Series, keys: Keys) -> pl.DataFrame:
+    """The token of every text: a frame (text, token), in any order; vectorised, without opening the warehouse."""
+    if texts.is_empty():
+        return pl.DataFrame(schema={"text": pl.String, "token": pl.String})
+    with duckdb.connect(":memory:", config=_NO_EXTENSIONS) as connection:
+        add_token_macro(connection, keys)
+        # A table of one chunk is read by one thread.
+        chunks = list(texts.to_frame("text").iter_slices(_TOKENS_AT_ONCE))
+        connection.register("in_clear", pl.concat(chunks, rechunk=False).to_arrow())
+        result: pl.DataFrame = connection.execute("SELECT text, phone_token(text) AS token FROM in_clear").pl()
+        return result
 
 
 def drop_draft(connection: Connection, draft_id: str) -> None:

@@ -36,7 +36,7 @@ CONTACTS = Suite(
         no_rows(
             "few_rejects",
             "less than a fifth of the candidates were rejected",
-            "SELECT count(*) AS n FROM {batch} HAVING $rejected > 0.2 * ($rows + $extra)",
+            "SELECT count(*) AS n FROM {batch} HAVING $rejected > 0.2 * ($rows + $extra + $unchanged)",
             severity="warn",
         ),
     ),

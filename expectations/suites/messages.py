@@ -19,9 +19,8 @@ MESSAGES = Suite(
                 f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND (text IS NULL OR length(text) = 0)"),
         no_rows("units_within_limit", "no text is longer than the campaign allows",
                 f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND units > $max_units"),
-        no_rows("opt_out_at_end", "every marketing text ends with the channel's opt-out wording",
-                f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND '$message_type' = 'marketing'"
-                " AND NOT ends_with(text, '$opt_out')"),
+        no_rows("opt_out_at_end", "every text that needs it ends with the channel's opt-out wording",
+                f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND NOT ends_with(text, '$opt_out')"),
         no_rows("time_in_window", "every message opens inside the lawful window",
                 f"SELECT token FROM {{batch}} WHERE {_PLANNED_TEXT} AND (send_at IS NULL OR "
                 "hour(send_at) * 60 + minute(send_at) < $window_start OR "

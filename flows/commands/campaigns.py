@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from flows.commands.approvers import As, Code, approver_name
 from flows.commands.output import StageLines, console, is_json, language, say, show, show_table
 
 CampaignFile = Annotated[Path, typer.Argument(help="campaign file (YAML)")]
@@ -21,7 +22,6 @@ def register(app: typer.Typer) -> None:
     for command in (
         check,
         plan,
-        approve,
         send,
         pause,
         resume,
@@ -89,19 +89,6 @@ def _refuse_early(campaign: Path) -> None:
         briefing = read_briefing(workspace.settings, campaign, workspace.clock.now())
     templates = [template for wording in briefing.wordings.values() for template in wording.values()]
     check_campaign_texts(templates, briefing.context)
-
-
-def approve(plan_id: PlanId) -> None:
-    """Approve all releases of a plan (simulator channels) and seal them, ready to send."""
-    from flows.campaign import listening
-    from tasks.dispatch.stage import approve_plan
-
-    with listening(StageLines()):
-        result = approve_plan.fn(plan_id, getpass.getuser())
-    show(
-        {"plan_id": plan_id, "messages": result.rows_in},
-        say(f"已批准 {result.rows_in:,} 条", f"approved {result.rows_in:,}"),
-    )
 
 
 def send(plan_id: PlanId, wait: Annotated[bool, typer.Option(help="wait for the slot and the window")] = False) -> None:
@@ -180,16 +167,22 @@ def run(
     contacts: Annotated[list[Path] | None, typer.Option(help="contact files to take in first")] = None,
     orders: Annotated[list[Path] | None, typer.Option(help="order files to take in first")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="approve; enough for simulator channels only")] = False,
+    code: Code = "",
+    approver: As = None,
     follow: Annotated[bool, typer.Option(help="wait out windows, decide, roll out")] = False,
 ) -> None:
     """Plan, approve, send and count one campaign; repeating it after a crash goes on where it stopped."""
+    from chuda.errors import UsageError
+
+    if code and not yes:
+        raise UsageError(say("--code 要和 --yes 一起用", "--code approves together with --yes only"))
     _refuse_early(campaign)
     from flows.campaign import listening, run_campaign
 
     with listening(StageLines()):
         plan_id = run_campaign(
             str(campaign), [str(path) for path in contacts or []], [str(path) for path in orders or []],
-            getpass.getuser() if yes else None, follow, language(),
+            approver_name(approver, code) if yes else None, code, follow, language(),
         )  # fmt: skip
     hint = "" if yes else say(f"  下一步：chuda approve {plan_id}", f"  next: chuda approve {plan_id}")
     show({"plan_id": plan_id}, f"{plan_id}{hint}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,9 @@ from chuda.results import StageResult
 from flows.commands.output import StageLines, console, is_json, say, show, show_table
 
 Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
-Files = Annotated[list[Path], typer.Argument(help="one or more files")]
+Kind = Literal["contacts", "orders", "events", "do_not_contact"]
+Files = Annotated[list[str], typer.Argument(help="files, folders, patterns like 'exports/*.csv'")]
+PersonArgument = Annotated[str, typer.Argument(metavar="PHONE|TOKEN", help="a phone number or a token")]
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +23,17 @@ def register(app: typer.Typer) -> None:
     app.command()(sample)
     app.command()(optout)
     groups: tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...] = (
-        ("contacts", "联系人 / contacts", {"import": import_contact_files, "show": show_contact}),
+        (
+            "contacts",
+            "联系人 / contacts",
+            {
+                "import": import_contact_files,
+                "columns": show_columns,
+                "show": show_contact,
+                "export": export_contact,
+                "erase": erase_contact,
+            },
+        ),
         ("orders", "订单 / orders", {"import": import_order_files}),
         ("events", "事件 / events", {"import": import_event_files}),
         ("do-not-contact", "禁发名单 / do-not-contact lists", {"import": import_stop_files}),
@@ -50,28 +63,87 @@ def sample(
     show({"folder": str(out), "rows": rows, "people": people}, f"{out}: {text}")
 
 
-def _import_all(files: list[Path], run: Callable[[str], StageResult]) -> None:
+def _import_all(files: list[str], run: Callable[[str], StageResult]) -> None:
+    from tasks.contacts.opening import expand_paths
+
+    for path in expand_paths(files):
+        _import_one(lambda path=path: run(str(path)))  # type: ignore[misc]
+
+
+def _import_one(run: Callable[[], StageResult]) -> None:
     from time import perf_counter
 
-    lines = StageLines()
-    for path in files:
-        started = perf_counter()
-        result = run(str(path))
-        lines(result, perf_counter() - started)
-        if "reject_file" in result.details and not is_json():
-            console.print(say("   改正后可再次导入：", "   correct and import again: ") + result.details["reject_file"])
+    started = perf_counter()
+    result = run()
+    StageLines()(result, perf_counter() - started)
+    if is_json():
+        return
+    details = result.details
+    for name, zh, en in _SAID:
+        if name in details:
+            console.print(f"   {say(zh, en)}{details[name]}", markup=False)
+
+
+_SAID = (
+    ("columns", "列：", "columns: "),
+    ("unused_columns", "未使用的列：", "columns not used: "),
+    ("unchanged_rows", "与上次相同、跳过的行：", "rows as before, left out: "),
+    ("refused", "新撤回同意、已停发的人：", "people who newly refused, suppressed: "),
+    ("reject_file", "改正后可再次导入：", "correct and import again: "),
+)
+Consent = Annotated[str | None, typer.Option(help="for files without consent columns: 'source | ISO time | purpose'")]
+Mapping = Annotated[Path | None, typer.Option(help="a mapping file, see `chuda contacts columns`")]
 
 
 def import_contact_files(
-    files: Files,
-    consent: Annotated[
-        str | None, typer.Option(help="for files without consent columns: 'source | ISO time | purpose'")
-    ] = None,
+    files: Annotated[list[str] | None, typer.Argument(help="files, folders, patterns like 'exports/*.csv'")] = None,
+    consent: Consent = None,
+    mapping: Mapping = None,
+    source: Annotated[str | None, typer.Option(help="where they come from; default: the name without dates")] = None,
+    changed_only: Annotated[bool, typer.Option(help="leave out rows the source's last export held too")] = False,
+    query: Annotated[Path | None, typer.Option(help="a file with one SELECT, instead of files")] = None,
+    database: Annotated[str | None, typer.Option(help="environment variable with the database's URL")] = None,
 ) -> None:
-    """Clean, dedupe, enrich, gate and merge contact files; rejects with reasons."""
-    from tasks.contacts.stage import import_contacts
+    """Clean, dedupe, enrich, gate and merge contact files or a query; rejects with reasons."""
+    from chuda.errors import UsageError
+    from tasks.contacts.stage import import_contacts, import_contacts_from_database
 
-    _import_all(files, lambda path: import_contacts.fn(path, consent))
+    chosen = None if mapping is None else str(mapping)
+    if (query is None) != (database is None) or (query is None) == (not files):
+        raise UsageError("name files, or --query FILE together with --database VARIABLE")
+    if query is not None and database is not None:
+        _import_one(
+            lambda: import_contacts_from_database.fn(str(query), database, consent, chosen, source, changed_only)
+        )
+    _import_all(files or [], lambda path: import_contacts.fn(path, consent, chosen, source, changed_only))
+
+
+def show_columns(
+    file: Annotated[Path, typer.Argument(help="a file to import")],
+    kind: Annotated[Kind, typer.Option(help="what is in it")] = "contacts",
+    mapping: Mapping = None,
+    write: Annotated[Path | None, typer.Option(help="begin a mapping file with what was found and guessed")] = None,
+) -> None:
+    """What the columns of a file are taken for, with guesses for the rest; nothing is imported."""
+    from chuda.files import load_yaml
+    from chuda.settings import read_settings
+    from tasks.contacts.columns import load_header_names
+    from tasks.contacts.mapping import MappingFile, recognise, write_mapping
+    from tasks.contacts.opening import open_file
+
+    names = load_header_names(read_settings().reference / "headers.yaml")
+    opened = open_file(file, names)
+    match = recognise(kind, opened.rows, names, dict(load_yaml(mapping, MappingFile).columns) if mapping else {})
+    meanings = {column: meaning for meaning, column in match.columns.items()}
+    guess = say("猜测：", "guess: ")
+    rows = [
+        (column, meanings.get(column) or (guess + match.guesses[column] if column in match.guesses else "–"))
+        for column in opened.rows.columns
+    ]
+    show_table(file.name, say("列,含义", "column,meaning").split(","), rows)
+    if write:
+        write_mapping(write, match, names)
+        show({"mapping": str(write)}, say(f"{write}：请核对后用 --mapping 导入", f"{write}: check it, then --mapping"))
 
 
 def import_order_files(files: Files) -> None:
@@ -95,14 +167,51 @@ def import_stop_files(files: Files) -> None:
     _import_all(files, import_do_not_contact.fn)
 
 
-def show_contact(person: Annotated[str, typer.Argument(help="phone or token")]) -> None:
+def show_contact(person: PersonArgument) -> None:
     """One person's record, why they were excluded, and every touchpoint."""
     from chuda.workspace import open_workspace
-    from tasks.contacts.lookup import describe_person
+    from tasks.contacts.lookup import describe_person, find_person
 
     with open_workspace() as workspace:
-        for title, columns, rows in describe_person(workspace, person):
-            show_table(title, columns, rows)
+        found = find_person(workspace, person)
+        for title, columns, rows in describe_person(workspace, found):
+            show_table(f"{found.shown} {title}", columns, rows)
+
+
+def export_contact(
+    person: PersonArgument, out: Annotated[Path, typer.Option(help="a new JSON file, for you alone (0600)")]
+) -> None:
+    """One person's data as they may ask for it: everything on record, number and name included."""
+    from chuda.workspace import open_workspace
+    from tasks.contacts.lookup import export_person, find_person
+
+    with open_workspace() as workspace:
+        found = find_person(workspace, person)
+        count = export_person(workspace, found, out)
+    show({"file": str(out), "records": count}, say(f"{out}：{count} 条记录", f"{out}: {count} records"))
+
+
+def erase_contact(
+    person: PersonArgument, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False
+) -> None:
+    """Erase a person (PIPL 47): nothing is left but a token, so that no import brings them back."""
+    from chuda.workspace import open_workspace
+    from tasks.contacts.erasing import erase_person
+    from tasks.contacts.lookup import find_person
+
+    with open_workspace() as workspace:
+        found = find_person(workspace, person)
+        question = say(f"永久删除 {found.shown}？不能恢复", f"Erase {found.shown} for good? It cannot be undone")
+        if not yes and not typer.confirm(question):
+            raise typer.Exit(2)
+        done = erase_person(workspace, found.token, found.phone)
+    text = say(
+        f"{found.shown} 已删除：仓库 {done.warehouse_rows} 行，号码库 {done.vault_numbers} 个，待发短信 "
+        f"{done.withdrawn_messages} 条；再次导入也不会恢复",
+        f"{found.shown} is erased: {done.warehouse_rows} rows, {done.vault_numbers} numbers, "
+        f"{done.withdrawn_messages} messages not sent; no import brings them back",
+    )
+    show({"person": found.shown, **asdict(done)}, text)
 
 
 def refresh() -> None:
@@ -133,8 +242,13 @@ def optout(
 ) -> None:
     """Suppress a number at once, in every campaign that runs or will run."""
     from chuda.workspace import open_workspace
-    from tasks.contacts.lookup import suppress_phone
+    from tasks.contacts.lookup import find_person, suppress_person
 
     with open_workspace() as workspace:
-        masked = suppress_phone(workspace, phone, "all" if everything else "marketing")
-    show({"phone": masked}, say(f"{masked} 已停发", f"{masked} is suppressed"))
+        found = find_person(workspace, phone)
+        others = suppress_person(workspace, found, "all" if everything else "marketing")
+    also = say(f"，连同以它为备用号码的 {others} 人", f", with {others} people who have it as a further number")
+    show(
+        {"phone": found.shown, "also": others},
+        say(f"{found.shown} 已停发", f"{found.shown} is suppressed") + (also if others else ""),
+    )

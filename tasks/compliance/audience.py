@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from chuda.message_types import rules_of
 from tasks.compliance.rules import WEEKLY_CAP, parameters_used, reason_expression
 
 _CHOOSE = Path(__file__).with_name("choose_audience.sql").read_text(encoding="utf-8")
-STOPPING_SCOPES = {"marketing": ["marketing", "all"], "notification": ["all"], "otp": [], "test": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def choose_audience(
         {
             "segments": list(request.segments),
             "left_out": list(request.left_out),
-            "scopes": STOPPING_SCOPES[request.message_type],
+            "scopes": list(rules_of(request.message_type).stopped_by),
         },
     )
     values: dict[str, object] = {

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chuda.message_types import MESSAGE_TYPES, types_where
+
 WEEKLY_CAP = 3
 CAP_DAYS = 7
 
@@ -26,29 +28,30 @@ class ComplianceRule:
     binds: frozenset[str]
 
 
-_ALL = frozenset({"marketing", "notification", "otp", "test"})
-_MARKETING = frozenset({"marketing"})
-_CAMPAIGNS = frozenset({"marketing", "notification"})
+_ALL = frozenset(MESSAGE_TYPES)
+_CONSENT = types_where(lambda rules: rules.consent == "marketing")
+_SUPPRESSED = types_where(lambda rules: bool(rules.stopped_by))
+_CAPPED = types_where(lambda rules: rules.capped)
 
 RULES: tuple[ComplianceRule, ...] = (
-    ComplianceRule("complained", "suppression = 'complaint'", "已投诉，不再发送", _CAMPAIGNS),
-    ComplianceRule("suppressed", "suppression IS NOT NULL", "已退订或在禁发名单", _CAMPAIGNS),
-    ComplianceRule("consent_denied", "consent = 'denied'", "明确不同意接收", _MARKETING),
-    ComplianceRule("no_consent", "consent IS DISTINCT FROM 'granted'", "没有同意记录", _MARKETING),
+    ComplianceRule("complained", "suppression = 'complaint'", "已投诉，不再发送", _SUPPRESSED),
+    ComplianceRule("suppressed", "suppression IS NOT NULL", "已退订或在禁发名单", _SUPPRESSED),
+    ComplianceRule("consent_denied", "consent = 'denied'", "明确不同意接收", _CONSENT),
+    ComplianceRule("no_consent", "consent IS DISTINCT FROM 'granted'", "没有同意记录", _CONSENT),
     ComplianceRule(
         "consent_without_evidence",
         "consent_source IS NULL OR consent_at IS NULL OR consent_purpose IS NULL",
         "同意缺少来源、时间或用途",
-        _MARKETING,
+        _CONSENT,
     ),
     ComplianceRule(
         "consent_other_purpose",
         "NOT regexp_matches(consent_purpose, '营销|推广|促销|优惠|活动|(?i)marketing|promo')",
         "同意的用途不是营销",
-        _MARKETING,
+        _CONSENT,
     ),
     ComplianceRule("region_not_covered", "NOT list_contains($regions, phone_region)", "渠道不覆盖该地区", _ALL),
-    ComplianceRule("weekly_cap", "messages_this_week >= $weekly_cap", "7 天内已达上限", _MARKETING),
+    ComplianceRule("weekly_cap", "messages_this_week >= $weekly_cap", "7 天内已达上限", _CAPPED),
 )
 
 

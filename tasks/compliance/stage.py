@@ -6,12 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from chuda.clock import to_us
+from chuda.message_types import rules_of
 from chuda.results import StageResult
 from chuda.stores.ledger.reading import SUPPRESSIONS, read_frame
 from chuda.stores.ledger.releases import claimed_plan, marketing_releases_between, reserved_tokens
 from chuda.workspace import open_workspace
 from expectations.suites.audience import AUDIENCE
-from tasks.compliance.audience import STOPPING_SCOPES, AudienceRequest, choose_audience
+from tasks.compliance.audience import AudienceRequest, choose_audience
 from tasks.compliance.rules import CAP_DAYS
 from tasks.planning.briefing import Briefing, read_briefing
 from tasks.stage import Stage, open_stage, stage_task
@@ -29,7 +30,7 @@ def check_compliance(campaign_file: str) -> StageResult:
             "CREATE OR REPLACE TABLE audience_eligible AS SELECT token, segment, province FROM audience_candidate c "
             "WHERE NOT EXISTS (SELECT 1 FROM audience_excluded x WHERE x.token = c.token)"
         )
-        scopes = ", ".join(f"'{scope}'" for scope in STOPPING_SCOPES[briefing.campaign.type])
+        scopes = ", ".join(f"'{scope}'" for scope in rules_of(briefing.campaign.type).stopped_by)
         stage.gate.require(AUDIENCE, briefing.campaign.id, {"scopes": scopes})
         asked, eligible = (
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
@@ -47,7 +48,7 @@ def _choose(stage: Stage, briefing: Briefing) -> None:
         suppressions = read_frame(ledger, SUPPRESSIONS)
         own = claimed_plan(ledger, campaign.id, briefing.occurrence) or ""
         seen = marketing_releases_between(ledger, to_us(first), to_us(last), own_plan=own)
-        reserved = reserved_tokens(ledger, seen) if campaign.type == "marketing" else {}
+        reserved = reserved_tokens(ledger, seen) if rules_of(campaign.type).capped else {}
     audience = campaign.audience
     request = AudienceRequest(
         message_type=campaign.type,

@@ -63,12 +63,13 @@ def load_header_names(path: Path) -> HeaderNames:
 
 
 def match_columns(
-    kind: TableKind, columns: Sequence[str], names: HeaderNames, mapping: Mapping[str, str] | None = None
-) -> ColumnMatch:
+    kind: TableKind, columns: Sequence[str], names: HeaderNames, mapping: Mapping[str, str] | None = None, *,
+    is_complete: bool = True,
+) -> ColumnMatch:  # fmt: skip
     """Find out what the columns of a file mean; `mapping` (meaning -> column) goes before recognition.
 
     Raises:
-        UsageError: a required meaning is missing, or the mapping names what does not exist.
+        UsageError: the mapping names what does not exist; unless `is_complete` is False, a required meaning is missing.
     """
     chosen = _check_mapping(kind, columns, names, mapping or {})
     taken = set(chosen.values())
@@ -82,8 +83,14 @@ def match_columns(
     unused = tuple(column for column in columns if column not in taken)
     guesses = _guess(kind, unused, names, chosen)
     match = ColumnMatch(kind, chosen, unused, guesses)
-    _check_required(match, columns)
+    if is_complete:
+        _check_required(match, columns)
     return match
+
+
+def meanings_of(kind: TableKind, names: HeaderNames) -> tuple[str, ...]:
+    """All meanings a column of that kind of file can have."""
+    return tuple(names.of(kind))
 
 
 def count_known_headers(cells: Sequence[str | None], names: HeaderNames) -> int:

@@ -6,6 +6,7 @@
 create table if not exists contact_clean (
     token varchar not null,
     phone_region varchar not null,
+    allocated_carrier varchar,
     carrier varchar,
     number_type varchar not null,
     province varchar,
@@ -36,7 +37,8 @@ create table if not exists contact_clean (
 comment on table contact_clean is '联系人：一个号码一行';
 comment on column contact_clean.token is '号码的密钥令牌（32 位十六进制），全库用它代表一个人';
 comment on column contact_clean.phone_region is '号码所属地区：CN、HK、MO、TW';
-comment on column contact_clean.carrier is '号段分配的运营商：mobile、unicom、telecom、broadnet；港澳台为空（携号转网不改变此列）';
+comment on column contact_clean.allocated_carrier is '号段分配的运营商：mobile、unicom、telecom、broadnet；港澳台为空';
+comment on column contact_clean.carrier is '现在的运营商：通常就是号段分配的；回执表明已携号转网时为 ported（转到哪家未知）';
 comment on column contact_clean.number_type is 'mobile 基础运营商，mvno 虚拟运营商';
 comment on column contact_clean.province is '号段所属省份简称，如 广东；号段表里没有时为空';
 comment on column contact_clean.phone_city is '号段所属城市简称，如 深圳；号段表里没有时为空';
@@ -109,3 +111,77 @@ comment on column event_clean.kind is '类型：appointment 预约，installatio
 comment on column event_clean."at" is '发生（或预约）的时间';
 comment on column event_clean.detail is '说明';
 comment on column event_clean.import_id is '最近一次改变此事件的导入';
+
+-- One row per row of a file that named a person: where what we know of them comes from.
+create table if not exists contact_record (
+    token varchar not null,
+    import_id varchar not null,
+    source_row uinteger not null
+);
+comment on table contact_record is '每条来源记录一行：谁、哪次导入、文件第几行（文件名见 import_run）';
+comment on column contact_record.token is '此人的令牌';
+comment on column contact_record.import_id is '导入编号（文件内容的指纹）';
+comment on column contact_record.source_row is '文件里的行号';
+
+-- One row per consent or refusal that something newer has replaced; kept five months beyond the end of the relation.
+create table if not exists consent_past (
+    token varchar not null,
+    consent varchar not null,
+    consent_source varchar,
+    consent_at timestamptz,
+    consent_purpose varchar,
+    source_file varchar,
+    source_row uinteger,
+    ended_at timestamptz not null
+);
+comment on table consent_past is '已被更新的同意或拒绝：一条一行；关系结束后再保存五个月';
+comment on column consent_past.token is '此人的令牌';
+comment on column consent_past.consent is '当时的回答：granted 同意，denied 拒绝';
+comment on column consent_past.consent_source is '当时的来源';
+comment on column consent_past.consent_at is '当时的时间';
+comment on column consent_past.consent_purpose is '当时的用途';
+comment on column consent_past.source_file is '记录所在的文件';
+comment on column consent_past.source_row is '记录在文件里的行号';
+comment on column consent_past.ended_at is '不再有效的时间：被新回答取代，或此人被删除';
+
+-- One row per row of the last export of a source that was taken in: the night processes only what is not here.
+create table if not exists row_seen (
+    source varchar not null,
+    row_hash ubigint not null
+);
+comment on table row_seen is '各来源最近一次导出里已导入的行的密钥指纹，夜间只处理没见过的行';
+comment on column row_seen.source is '来源名（--source，或去掉日期的文件名）';
+comment on column row_seen.row_hash is '整行内容的密钥指纹，推不出号码';
+
+-- One row per import.
+create table if not exists import_run (
+    import_id varchar,
+    kind varchar,
+    source_file varchar,
+    source varchar,
+    rows_in bigint,
+    unchanged_rows bigint,
+    extra_numbers bigint,
+    kept bigint,
+    merged bigint,
+    alternates bigint,
+    rejected bigint,
+    new_rows bigint,
+    changed_rows bigint,
+    published_at timestamptz
+);
+comment on table import_run is '每次导入一行：文件和账目';
+comment on column import_run.import_id is '导入编号：文件内容 SHA-256 的前 16 位';
+comment on column import_run.kind is 'contacts、orders、events、do_not_contact';
+comment on column import_run.source_file is '文件名';
+comment on column import_run.source is '来源名';
+comment on column import_run.rows_in is '处理的行数';
+comment on column import_run.unchanged_rows is '与上次导出相同、因此跳过的行数';
+comment on column import_run.extra_numbers is '单元格里第二个及以后的号码';
+comment on column import_run.kept is '留下的人（订单、事件）';
+comment on column import_run.merged is '并入同一人的行';
+comment on column import_run.alternates is '记为备用号码的';
+comment on column import_run.rejected is '拒收的';
+comment on column import_run.new_rows is '新增';
+comment on column import_run.changed_rows is '改变';
+comment on column import_run.published_at is '完成时间';

@@ -26,7 +26,9 @@ create or replace temp table contact_incoming (
     source_row uinteger not null,
     source_file varchar not null,
     import_id varchar not null,
-    states_consent boolean not null
+    states_consent boolean not null,
+    -- Of somebody who came several times the latest consent_at of all rows; else empty.
+    newest_at timestamptz
 );
 create or replace temp table alternate_incoming (
     token varchar not null,

@@ -2,180 +2,220 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from chuda.clock import to_us
-from chuda.errors import UsageError
-from chuda.stores.ledger.suppression import Suppression, suppress
-from chuda.stores.warehouse import add_token_macro
+from chuda.errors import GateFailed
+from chuda.stores.ledger.erasure import erased_tokens
+from chuda.stores.warehouse import compute_tokens
 from chuda.workspace import Workspace
 from expectations.gate import Gatekeeper
 from expectations.suites.contacts import CONTACTS
-from tasks.contacts.cleaning import CleanedContacts, clean_contacts
+from tasks.contacts.changed_rows import ChangedRows, source_of
+from tasks.contacts.cleaning import clean_batches
+from tasks.contacts.columns import ColumnMatch
 from tasks.contacts.counts import CleanCounts
 from tasks.contacts.do_not_contact import clean_do_not_contact
-from tasks.contacts.inbox import import_id_of
+from tasks.contacts.intake import ContactIntake, Provenance
 from tasks.contacts.merging import (
     IncomingTable,
     MergeCounts,
     RecordTable,
     append_incoming,
+    collapse_contacts,
     create_contact_tables,
     create_incoming_tables,
-    merge_contacts,
+    find_contact_changes,
     merge_records,
+    publish_contacts,
 )
+from tasks.contacts.opening import Opened
 from tasks.contacts.parameters import CleanParameters, ConsentStatement
-from tasks.contacts.reading import open_rows
 from tasks.contacts.records import CleanedRecords, clean_events, clean_orders
-from tasks.contacts.reference import ContactReference, load_reference
-from tasks.contacts.rejects import build_reject_file
+from tasks.contacts.reference import ContactReference
+from tasks.contacts.reject_files import RejectFile
+from tasks.contacts.restrictions import mains_with_times, record_refusals, record_stops
+from tasks.contacts.unresolved import hold_back_erased, reject_unresolved
 
 _INCOMING: dict[RecordTable, IncomingTable] = {"orders": "order_incoming", "events": "event_incoming"}
-_RUNS = """
-CREATE TABLE IF NOT EXISTS import_run (import_id VARCHAR, kind VARCHAR, source_file VARCHAR, sha256 VARCHAR,
-    rows_in BIGINT, extra_numbers BIGINT, kept BIGINT, merged BIGINT, alternates BIGINT, rejected BIGINT,
-    new_rows BIGINT, changed_rows BIGINT, published_at TIMESTAMPTZ)
+_WITHOUT_EVIDENCE = """
+SELECT count(*) FROM contact_incoming
+WHERE consent = 'granted' AND (consent_source IS NULL OR consent_at IS NULL OR consent_purpose IS NULL)
 """
 
 
 @dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How to take a contact file in; `source` names where it comes from, `changed_only` leaves known rows out."""
+
+    consent: ConsentStatement | None = None
+    mapping: dict[str, str] = field(default_factory=dict)
+    source: str | None = None
+    changed_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did: the account of the file, the merge, and where the rejects are (None if there were none)."""
+    """What an import did: the account of the file, the merge, and where the rejects are (None if there were none).
+
+    `unchanged` rows were left out because the last export of the source held them too; `refused` people were newly
+    suppressed; `match` says what the columns were taken for.
+    """
 
     counts: CleanCounts
     merged: MergeCounts
     reject_file: Path | None
+    unchanged: int = 0
+    refused: int = 0
+    match: ColumnMatch | None = None
 
 
 class Importer:
     """Imports files into one workspace, inside the stage's transaction of the warehouse."""
 
-    def __init__(self, workspace: Workspace, connection: Any, gate: Gatekeeper, now: datetime) -> None:
+    def __init__(
+        self, workspace: Workspace, connection: Any, gate: Gatekeeper, now: datetime, reference: ContactReference
+    ) -> None:
         self._workspace = workspace
         self._connection = connection
         self._gate = gate
         self._now = now
-        self._reference: ContactReference = load_reference(workspace.settings.reference)
-        add_token_macro(connection, workspace.keys)
+        self._reference = reference
+        with workspace.ledger.read() as ledger:
+            self._erased = erased_tokens(ledger)
         create_contact_tables(connection)
         create_incoming_tables(connection)
-        connection.execute(_RUNS)
 
-    def contacts(self, path: Path, consent: ConsentStatement | None) -> Imported:
-        """Take in a contact file.
+    def contacts(self, opened: Opened, options: ImportOptions) -> Imported:
+        """Take in a contact file batch by batch.
 
         Raises:
             UsageError: it cannot be read at all; bad rows only end up in the reject file.
             GateFailed, GateBroken: nothing of it may be published.
         """
-        import_id, parameters = self._begin(path, consent)
-        cleaned = clean_contacts(open_rows(path, self._reference.headers), parameters, self._reference)
-        self._fill_incoming(cleaned, path, import_id)
-        self._gate.require(CONTACTS, path.name, _facts(cleaned.counts))
-        merged = merge_contacts(self._connection, self._now)
-        return self._finish("contacts", path, import_id, cleaned, cleaned.counts, merged)
-
-    def orders(self, path: Path) -> Imported:
-        """Take in an order file; raises UsageError if it cannot be read at all."""
-        return self._records("orders", path, clean_orders)
-
-    def events(self, path: Path) -> Imported:
-        """Take in an event file; raises UsageError if it cannot be read at all."""
-        return self._records("events", path, clean_events)
-
-    def do_not_contact(self, path: Path) -> Imported:
-        """Take in a do-not-contact list: everybody on it is suppressed at once, known or not."""
-        import_id, parameters = self._begin(path, None)
-        cleaned = clean_do_not_contact(open_rows(path, self._reference.headers), parameters, self._reference)
-        now_us = to_us(self._now)
-        entries = [
-            Suppression(token, "all", "do_not_contact", f"file:{path.name}", to_us(at) if at else now_us, now_us)
-            for token, at in self._tokenised(cleaned.records, ["at"]).iter_rows()
-        ]
-        with self._workspace.ledger.write() as ledger:
-            new = suppress(ledger, entries)
-        merged = MergeCounts(new, 0, len(entries) - new)
-        return self._finish("do_not_contact", path, import_id, cleaned, cleaned.counts, merged)
-
-    def _records(self, kind: RecordTable, path: Path, clean: Callable[..., CleanedRecords]) -> Imported:
-        import_id, parameters = self._begin(path, None)
-        cleaned = clean(open_rows(path, self._reference.headers), parameters, self._reference)
-        names = [name for name in cleaned.records.columns if name != "phone"]
-        self._append(_INCOMING[kind], self._tokenised(cleaned.records, names), import_id=import_id)
-        merged = merge_records(self._connection, kind)
-        return self._finish(kind, path, import_id, cleaned, cleaned.counts, merged)
-
-    def _begin(self, path: Path, consent: ConsentStatement | None) -> tuple[str, CleanParameters]:
-        if not path.is_file():
-            raise UsageError(f"{path}: there is no such file")
-        import_id = import_id_of(path)
-        return import_id, CleanParameters(now=self._now, source_file=path.name, consent_for_all=consent)
-
-    def _fill_incoming(self, cleaned: CleanedContacts, path: Path, import_id: str) -> None:
-        names = [name for name in cleaned.candidates.columns if name != "phone"]
-        people = self._tokenised(cleaned.candidates, names, keep_phone=True)
-        # The vault first: a number without a contact harms nobody, a contact without a number could not be messaged.
-        self._workspace.vault.append(people.select("token", "phone"))
-        self._append(
-            "contact_incoming", people.drop("phone"), source_file=path.name, import_id=import_id,
-            states_consent=cleaned.states_consent,
+        parameters = CleanParameters(
+            now=self._now, source_file=opened.name, mapping=options.mapping, consent_for_all=options.consent
+        )
+        source = options.source or source_of(opened.stem)
+        changed = self._changed_rows(source, parameters) if options.changed_only else None
+        rejects = self._reject_file(opened)
+        intake = ContactIntake(
+            self._connection, self._workspace.vault, self._tokens, self._erased,
+            Provenance(opened.name, opened.import_id), rejects,
         )  # fmt: skip
-        self._append("alternate_incoming", self._tokenised_pairs(cleaned.alternates))
+        rows = changed.leave_out(opened.rows) if changed else opened.rows
+        for part in clean_batches(rows, parameters, self._reference):
+            intake.take(part)
+            if changed:
+                changed.remember(part.rejects["source_row"])
+        return self._merge_contacts(opened, source, intake, changed, rejects)
 
-    def _tokenised_pairs(self, alternates: pl.DataFrame) -> pl.DataFrame:
-        self._connection.register("in_clear", alternates.to_arrow())
-        result: pl.DataFrame = self._connection.execute(
-            "SELECT phone_token(phone) AS token, phone_token(alternate) AS alternate_token FROM in_clear"
-        ).pl()
-        self._connection.unregister("in_clear")
-        return result
+    def orders(self, opened: Opened) -> Imported:
+        """Take in an order file; raises UsageError if it cannot be read at all."""
+        return self._records("orders", opened, clean_orders)
 
-    def _tokenised(self, frame: pl.DataFrame, names: list[str], keep_phone: bool = False) -> pl.DataFrame:
-        """The frame with tokens for phones; computed in DuckDB, vectorised, and never stored with the phone."""
-        self._connection.register("in_clear", frame.to_arrow())
-        columns = ", ".join(['"phone"'] * keep_phone + [f'"{name}"' for name in names])
-        result: pl.DataFrame = self._connection.execute(
-            f"SELECT phone_token(phone) AS token, {columns} FROM in_clear"
-        ).pl()
-        self._connection.unregister("in_clear")
-        return result
+    def events(self, opened: Opened) -> Imported:
+        """Take in an event file; raises UsageError if it cannot be read at all."""
+        return self._records("events", opened, clean_events)
 
-    def _append(self, table: IncomingTable, frame: pl.DataFrame, **constants: object) -> None:
-        append_incoming(self._connection, table, frame.with_columns(**{n: pl.lit(v) for n, v in constants.items()}))
+    def stops(self, opened: Opened, listed: StopList) -> Imported:
+        """Extend a do-not-contact list that is in force to everybody who has a listed number as a further one."""
+        mains = mains_with_times(self._connection, listed.said_at)
+        new = listed.new + record_stops(self._workspace.ledger, mains, f"file:{opened.name}", self._now)
+        merged = MergeCounts(new, 0, len(listed.said_at.keys() | mains.keys()) - new)
+        rejects = self._reject_file(opened)
+        rejects.add(listed.cleaned.rejects, listed.cleaned.rejected_rows)
+        done = Imported(listed.cleaned.counts, merged, rejects.finish(), match=listed.cleaned.match)
+        return self._finish("do_not_contact", opened, None, done)
 
-    def _finish(
-        self, kind: str, path: Path, import_id: str, cleaned: CleanedContacts | CleanedRecords, counts: CleanCounts,
-        merged: MergeCounts,
-    ) -> Imported:  # fmt: skip
-        row = [import_id, kind, path.name, import_id, counts.rows, counts.extra_numbers, counts.kept, counts.merged,
-               counts.alternates, counts.rejected, merged.new, merged.changed, self._now]  # fmt: skip
+    def _changed_rows(self, source: str, parameters: CleanParameters) -> ChangedRows:
+        # Without its vault a workspace has to read everything again, whatever it has seen.
+        may_skip = self._workspace.vault.exists
+        return ChangedRows(self._connection, source, self._tokens, parameters, may_skip=may_skip)
+
+    def _merge_contacts(
+        self, opened: Opened, source: str, intake: ContactIntake, changed: ChangedRows | None, rejects: RejectFile
+    ) -> Imported:
+        collapsed = collapse_contacts(self._connection)
+        (without_evidence,) = self._connection.execute(_WITHOUT_EVIDENCE).fetchone()
+        counts = intake.counts(collapsed, int(without_evidence))
+        unchanged = changed.unchanged if changed else 0
+        reject_file = rejects.finish()
+        refused, merged = 0, MergeCounts(0, 0, 0)
+        if collapsed.rows or not unchanged:
+            self._pass_gate(opened.name, counts, unchanged, reject_file)
+            refused_tokens = find_contact_changes(self._connection)
+            refused = record_refusals(self._workspace.ledger, refused_tokens, opened.name, self._now)
+            merged = publish_contacts(self._connection, self._now)
+        if changed:
+            changed.publish()
+        done = Imported(counts, merged, reject_file, unchanged, refused, intake.match)
+        return self._finish("contacts", opened, source, done)
+
+    def _pass_gate(self, name: str, counts: CleanCounts, unchanged: int, reject_file: Path | None) -> None:
+        facts: dict[str, object] = {
+            "rows": counts.rows, "extra": counts.extra_numbers, "kept": counts.kept, "merged": counts.merged,
+            "alternates": counts.alternates, "rejected": counts.rejected, "unchanged": unchanged,
+        }  # fmt: skip
+        try:
+            self._gate.require(CONTACTS, name, facts)
+        except GateFailed as failed:
+            kept = f"; the rejected rows with their reasons: {reject_file}" if reject_file else ""
+            raise GateFailed(f"{failed}{kept}") from None
+
+    def _records(self, kind: RecordTable, opened: Opened, clean: Callable[..., CleanedRecords]) -> Imported:
+        parameters = CleanParameters(now=self._now, source_file=opened.name)
+        cleaned = clean(opened.rows, parameters, self._reference)
+        tokens = self._tokens(cleaned.records["phone"].drop_nulls().unique()).rename({"text": "phone"})
+        records = cleaned.records.join(tokens, on="phone", how="left").drop("phone")
+        cleaned, records = hold_back_erased(cleaned, records, self._erased, opened.name)
+        append_incoming(self._connection, _INCOMING[kind], records, import_id=opened.import_id)
+        merged = merge_records(self._connection, kind)
+        cleaned = reject_unresolved(self._connection, kind, cleaned, opened)
+        rejects = self._reject_file(opened)
+        rejects.add(cleaned.rejects, cleaned.rejected_rows)
+        done = Imported(cleaned.counts, merged, rejects.finish(), match=cleaned.match)
+        return self._finish(kind, opened, None, done)
+
+    def _tokens(self, texts: pl.Series) -> pl.DataFrame:
+        return compute_tokens(texts, self._workspace.keys)
+
+    def _reject_file(self, opened: Opened) -> RejectFile:
+        name = f"{opened.stem}-{opened.import_id[:8]}.csv"
+        return RejectFile(self._workspace.settings.rejects, name, self._now)
+
+    def _finish(self, kind: str, opened: Opened, source: str | None, done: Imported) -> Imported:
+        counts, merged = done.counts, done.merged
+        row = [opened.import_id, kind, opened.name, source or opened.stem, counts.rows, done.unchanged,
+               counts.extra_numbers, counts.kept, counts.merged, counts.alternates, counts.rejected, merged.new,
+               merged.changed, self._now]  # fmt: skip
         self._connection.execute(f"INSERT INTO import_run VALUES ({', '.join('?' * len(row))})", row)
-        return Imported(counts, merged, self._write_rejects(path, import_id, cleaned))
-
-    def _write_rejects(self, path: Path, import_id: str, cleaned: CleanedContacts | CleanedRecords) -> Path | None:
-        """The rejected rows as the user's own file, 0600: correct it and import it again."""
-        if cleaned.rejects.is_empty():
-            return None
-        folder = self._workspace.settings.rejects
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        target = folder / f"{path.stem}-{import_id[:8]}.csv"
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(b"\xef\xbb\xbf")  # Excel reads UTF-8 only with a mark
-            build_reject_file(cleaned.rejects, cleaned.rejected_rows).write_csv(file)
-        return target
+        return done
 
 
-def _facts(counts: CleanCounts) -> dict[str, object]:
-    return {
-        "rows": counts.rows, "extra": counts.extra_numbers, "kept": counts.kept, "merged": counts.merged,
-        "alternates": counts.alternates, "rejected": counts.rejected,
-    }  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class StopList:
+    """A do-not-contact list that is in force: who said so when, by token, and how many of them were new."""
+
+    cleaned: CleanedRecords
+    said_at: dict[str, datetime | None]
+    new: int
+
+
+def stop_listed(workspace: Workspace, opened: Opened, reference: ContactReference, now: datetime) -> StopList:
+    """Suppress everybody on a do-not-contact list at once, known or not; the warehouse is not waited for.
+
+    Raises:
+        UsageError: the file cannot be read at all; bad rows only end up in the reject file.
+    """
+    parameters = CleanParameters(now=now, source_file=opened.name)
+    cleaned = clean_do_not_contact(opened.rows, parameters, reference)
+    tokens = compute_tokens(cleaned.records["phone"], workspace.keys)
+    entries = cleaned.records.join(tokens, left_on="phone", right_on="text", how="inner").select("token", "at")
+    said_at = dict(entries.iter_rows())
+    return StopList(cleaned, said_at, record_stops(workspace.ledger, said_at, f"file:{opened.name}", now))

@@ -40,8 +40,18 @@ class MergeCounts:
     unresolved: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class CollapsedCounts:
+    """Rows that came in and the people they name; pairs of person and further number, and how many differ."""
+
+    rows: int
+    people: int
+    pairs: int
+    alternates: int
+
+
 def create_contact_tables(connection: Connection) -> None:
-    """Create contact_clean, contact_alternate, order_clean, event_clean where missing, each column with its comment."""
+    """Create the tables of the contacts room where missing, each column with its comment."""
     _run(connection, "create_contact_tables")
 
 
@@ -50,32 +60,63 @@ def create_incoming_tables(connection: Connection) -> None:
     _run(connection, "create_incoming_tables")
 
 
-def append_incoming(connection: Connection, table: IncomingTable, rows: pl.DataFrame) -> None:
-    """Append rows to an incoming table by column name; any number of batches, empty ones too.
+def append_incoming(connection: Connection, table: IncomingTable, rows: pl.DataFrame, **constants: object) -> None:
+    """Append rows to an incoming table by column name, each with the constants; any number of batches, empty ones too.
 
     Raises:
         ChudaError: not all rows arrived.
     """
     if rows.height:
         before = _count(connection, table)
-        connection.execute(f"insert into {table} by name select * from rows")
+        values = "".join(f", ${name} as {name}" for name in constants)
+        connection.execute(f"insert into {table} by name select *{values} from rows", constants or None)
         _check(connection, table, before + rows.height)
 
 
-def merge_contacts(connection: Connection, now: datetime) -> MergeCounts:
-    """Merge contact_incoming and alternate_incoming; `now` (aware) is the `updated_at` of those who change.
+def collapse_contacts(connection: Connection) -> CollapsedCounts:
+    """Bring contact_incoming down to one row per person, noting in contact_record where each was named.
+
+    Raises `ChudaError` if rows were lost on the way.
+    """
+    rows, pairs = _count(connection, "contact_incoming"), _count(connection, "alternate_incoming")
+    if rows:
+        _run(connection, "publish_records")
+    _run(connection, "collapse_contacts")
+    repeated = "select coalesce(sum(row_count - 1), 0) from contact_repeated"
+    people = rows - int(connection.execute(repeated).fetchone()[0])
+    _check(connection, "contact_incoming", people)
+    return CollapsedCounts(rows, people, pairs, _count(connection, "alternate_distinct"))
+
+
+def find_contact_changes(connection: Connection) -> list[str]:
+    """Work out what collapsed contact_incoming changes; the people who refuse now and did not before, by token.
+
+    With them come those who have a refusing number as a further one.
+    """
+    _run(connection, "find_contact_changes")
+    return [row[0] for row in connection.execute("select token from contact_denied order by token").fetchall()]
+
+
+def publish_contacts(connection: Connection, now: datetime) -> MergeCounts:
+    """Write what `find_contact_changes` found; `now` (aware) is the `updated_at` of those who change.
 
     Merging the same again changes nothing. Raises `ChudaError` if the tables do not hold what was merged.
     """
     before = _count(connection, "contact_clean")
-    _run(connection, "merge_contacts")
-    people, changed = _count(connection, "contact_merged"), _count(connection, "contact_change")
-    known = _count(connection, "contact_merged semi join contact_clean using (token)")
+    people, changed = _count(connection, "contact_incoming"), _count(connection, "contact_change")
+    known = _count(connection, "contact_incoming semi join contact_clean using (token)")
     if people > known or changed:
         _run(connection, "publish_contacts", {"now": now})
     _check(connection, "contact_clean", before + people - known)
     _merge_alternates(connection)
     return MergeCounts(new=people - known, changed=changed, unchanged=known - changed)
+
+
+def merge_contacts(connection: Connection, now: datetime) -> MergeCounts:
+    """Merge contact_incoming and alternate_incoming at one go: collapse, find what changes, publish."""
+    collapse_contacts(connection)
+    find_contact_changes(connection)
+    return publish_contacts(connection, now)
 
 
 def merge_records(connection: Connection, table: RecordTable) -> MergeCounts:

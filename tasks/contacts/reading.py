@@ -35,7 +35,7 @@ _UNSUITABLE = {
 }
 _WEB_PAGE = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta")
 
-FileKind = Literal["text", "excel", "parquet"]
+FileKind = Literal["text", "excel", "parquet", "sql"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -60,6 +60,10 @@ REASONS = {
         "同一编号还有内容不同的行，已采用较新的一行",
         "another row with this id says something else; the newer one was taken",
     ),
+    "erased": Reason(
+        "此人已要求删除，不再导入；请从源文件里也删去这一行",
+        "this person was erased on request and is not taken in again; delete the row at its source too",
+    ),
     "no_person": Reason("既没有手机号也没有会员号", "neither a phone nor a member number"),
     "missing_id": Reason("缺少编号", "the id is missing"),
     "holds_phone": Reason(

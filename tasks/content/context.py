@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from chuda.message_types import rules_of
 from tasks.content.lexicon import Category, Entry, Lexicon, MessageType, Pattern
 from tasks.content.lexicon_files import load_lexicon
 from tasks.content.parts import DEFAULT_MAX_UNITS, DOMESTIC, Region
@@ -55,7 +56,7 @@ class ContentContext:
     @property
     def needs_opt_out(self) -> bool:
         """Whether the text must say how to opt out (product.md, message types)."""
-        return self.message_type == "marketing"
+        return bool(rules_of(self.message_type).needs_opt_out)
 
     @cached_property
     def names(self) -> Pattern | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from chuda.phones import mask_in_text
+from chuda.phones import mask_phones
 
 Severity = Literal["block", "flag"]
 Language = Literal["zh", "en"]
@@ -80,7 +80,7 @@ class Notice:
 
     def at(self, text: str, start: int, end: int, **values: object) -> Finding:
         """The finding at `text[start:end]`; `values` fill the placeholders of message and advice."""
-        excerpt = mask_in_text(text[start:end])
+        excerpt = mask_phones(text[start:end])
         message = self.message.fill(excerpt=excerpt, **values)
         advice = self.advice.fill(excerpt=excerpt, **values)
         return Finding(

@@ -29,7 +29,9 @@ def settle_answer(claim: Claim, answer: SendResult) -> RequestOutcome:
     outcome = _settle(claim.batch_id, claim.number, said)
     if outcome.outcome != "not_sent":
         return outcome
-    pause = answer.retry_after_s or min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(claim.number - 1, 10))
+    wait = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(claim.number - 1, 10))
+    # Somebody over a limit of the provider's waits as long as it says; the rest of the batch is settled by then.
+    pause = max((result.defer_s for result in said.values()), default=0.0) or answer.retry_after_s or wait
     return RequestOutcome(
         outcome.batch_id, outcome.number, outcome.outcome, outcome.code, outcome.exceptions, round(pause * 1e6)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import polars as pl
 from chuda.clock import to_us
 from chuda.errors import UsageError
 from chuda.keys import Keys
+from chuda.message_types import rules_of
 from chuda.sealing import seal_messages
 from chuda.stores.ledger import Connection
 from chuda.stores.ledger.releases import (
@@ -21,50 +23,71 @@ from chuda.stores.ledger.releases import (
     reserved_tokens,
     seal,
 )
+from chuda.stores.ledger.suppression import remember_alternates
 from chuda.stores.vault import Vault
 from tasks.compliance.rules import CAP_DAYS, WEEKLY_CAP
 
 _WEEK_US = CAP_DAYS * 24 * 3600 * 1_000_000
 _RELEASE = """
 SELECT p.plan_hash, p.campaign_id, p.occurrence, p.message_type, p.channel, p.channel_record, p.window_start_minute,
-       p.window_end_minute, p.seen_releases, p.campaign, r.size, r.parts, r.opens_at, r.expires_at
+       p.window_end_minute, r.size, r.parts, r.opens_at, r.expires_at
 FROM plan_release r JOIN plan_made p ON p.plan_id = r.plan_id WHERE r.plan_id = ? AND r.number = ?
 """
 _MESSAGES = """
 SELECT token, text, parts, batch_id, position, messages_before FROM plan_message
 WHERE plan_id = ? AND release_number = ? ORDER BY token
 """
+_ALTERNATES = """
+SELECT a.token, a.alternate_token FROM contact_alternate a JOIN plan_message m ON m.token = a.token
+WHERE m.plan_id = ? AND m.release_number = ? ORDER BY ALL
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRelease:
-    """A release as the plan has it: its row for the ledger, its messages, and what its cap was counted from."""
+    """A release as the plan has it: its row for the ledger, its messages, and what its cap was counted from.
+
+    `alternates` are the further numbers of its people as (person, number), both tokens.
+    """
 
     release: Release
     messages: pl.DataFrame
     seen_releases: frozenset[str]
     weekly_cap: int
+    alternates: tuple[tuple[str, str], ...] = ()
 
 
-def read_release(
-    connection: Any, plan_id: str, number: int, now_us: int, weekly_cap: int = WEEKLY_CAP
-) -> PlannedRelease:
-    """A release of a published plan.
+def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) -> Release:
+    """A release of a published plan without its messages.
 
     Raises:
         UsageError: there is no such plan or release.
     """
     row = connection.execute(_RELEASE, [plan_id, number]).fetchone()
     if row is None:
-        raise UsageError(f"plan {plan_id} has no release {number}; `chuda plan` lists plans")
-    release = Release(
+        raise UsageError(f"plan {plan_id} has no release {number}; `chuda calendar` lists plans")
+    return Release(
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=row[0], campaign_id=row[1], occurrence=row[2],
-        message_type=row[3], channel=row[4], channel_record=row[5], size=row[10], parts=row[11],
-        not_before_us=to_us(row[12]), not_after_us=to_us(row[13]), window_start_minute=row[6],
+        message_type=row[3], channel=row[4], channel_record=row[5], size=row[8], parts=row[9],
+        not_before_us=to_us(row[10]), not_after_us=to_us(row[11]), window_start_minute=row[6],
         window_end_minute=row[7], sealed_us=now_us,
     )  # fmt: skip
+
+
+def read_release(connection: Any, plan_id: str, number: int, now_us: int) -> PlannedRelease:
+    """A release of a published plan with its messages.
+
+    Raises:
+        UsageError: there is no such plan or release.
+    """
+    release = read_release_row(connection, plan_id, number, now_us)
+    seen, campaign = connection.execute(
+        "SELECT seen_releases, campaign FROM plan_made WHERE plan_id = ?", [plan_id]
+    ).fetchone()
     messages = connection.execute(_MESSAGES, [plan_id, number]).pl()
-    return PlannedRelease(release, messages, frozenset(row[8]), weekly_cap)
+    alternates = tuple(connection.execute(_ALTERNATES, [plan_id, number]).fetchall())
+    weekly_cap = min(WEEKLY_CAP, json.loads(campaign).get("weekly_cap", WEEKLY_CAP))
+    return PlannedRelease(release, messages, frozenset(seen), weekly_cap, alternates)
 
 
 def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, keys: Keys) -> bool:
@@ -80,6 +103,7 @@ def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, 
     people = planned.messages.join(phones, on="token", how="left", maintain_order="left")
     erased = people.filter(pl.col("phone").is_null())["token"]
     lost = dict.fromkeys(_over_cap(connection, planned), "weekly_cap") | dict.fromkeys(erased, "erased")
+    remember_alternates(connection, planned.alternates)
     return seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
 
 
@@ -93,7 +117,7 @@ def _batches(people: pl.DataFrame, keys: Keys) -> Iterator[SealedBatch]:
 
 def _over_cap(connection: Connection, planned: PlannedRelease) -> set[str]:
     release = planned.release
-    if release.message_type != "marketing":
+    if not rules_of(release.message_type).capped:
         return set()
     around = marketing_releases_between(
         connection, release.not_before_us - _WEEK_US, release.not_after_us + _WEEK_US, own_plan=release.plan_id

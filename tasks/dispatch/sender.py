@@ -7,44 +7,63 @@ killed one is back in a fraction of a second. Only `chuda.stores.ledger.dispatch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chuda.clock import Clock, from_us, to_us
 from chuda.errors import ProviderTrouble
 from chuda.keys import Keys
-from chuda.providers.protocol import OutgoingMessage, Provider
+from chuda.providers.protocol import MessageResult, OutgoingMessage, Provider, SendResult
 from chuda.sealing import unseal_messages
 from chuda.stores.ledger import Connection, Ledger
 from chuda.stores.ledger.dispatching import (
     Claim,
     Claims,
     Moment,
+    OpenQuestion,
     RequestOutcome,
     adopt_orphans,
     claim,
+    may_leave,
     open_questions,
     record,
     slow_down,
 )
-from chuda.stores.ledger.leases import HeldElsewhere, Lease, acquire, give_back
+from chuda.stores.ledger.leases import HeldElsewhere, Lease, acquire, give_back, still_held
 from chuda.stores.ledger.releases import Release
+from chuda.stores.ledger.throttle import RateLimits
+from tasks.dispatch.health import HealthLines, pause_if_sick
 from tasks.dispatch.outcomes import message_id, settle_answer, settle_question
 
-STALE_AFTER = timedelta(seconds=2)
+STALE_AFTER = timedelta(seconds=0.5)
 LONGEST_WAIT_S = 0.5  # a pause or cancellation by another process acts within this time
+LONGEST_RETRY_AFTER_S = 3600.0
+REQUEST_DEADLINE_S = 20.0  # a request ends within this time, well before its lease does
+_RENEW_EVERY = timedelta(seconds=5)
+# Nothing more will be sent: what is unknown is waited for. Otherwise only what can be asked now is asked.
+_FINAL_STOPS = ("done", "expired", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelLimits:
-    """How a channel may be used: parts per second, requests in flight, and how far its query can be trusted."""
+    """How a channel may be used: its account's rates, requests in flight, and how far its query can be trusted."""
 
     parts_per_second: float
+    parts_per_minute: float | None = None
+    parts_per_day: int | None = None
+    account: str = ""
     max_in_flight: int = 32
     is_query_definitive: bool = False
     query_grace_s: float = 30.0
     give_up_after: int = 8
+    request_deadline_s: float = REQUEST_DEADLINE_S
+    health: HealthLines = field(default_factory=HealthLines)
+
+    def rates(self, channel: str) -> RateLimits:
+        """The limits the throttle keeps; a channel without an account has its own."""
+        return RateLimits(self.account or channel, self.parts_per_second, self.parts_per_minute, self.parts_per_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +90,14 @@ class Sender:
         self._limits = limits
         self._owner = owner
         self._on_progress = on_progress
-        self._in_flight: set[asyncio.Task[RequestOutcome]] = set()
+        self._in_flight: dict[asyncio.Task[RequestOutcome], Claim] = {}
         self._finished: list[RequestOutcome] = []
+        self._gate = asyncio.Lock()
+        self._gate_opens_at = clock.now()
+        self._health_due_us = 0
         self._failures = 0
         self._halt: str | None = None
+        self._error: Exception | None = None
         self._requests = 0
 
     async def send(self, release: Release) -> SendReport:
@@ -100,14 +123,14 @@ class Sender:
         return SendReport(claims.stop or "done", resume_at, self._requests, adopted)
 
     async def _dispatch(self, lease: Lease, release: Release) -> Claims:
-        """Send all that is ready; then settle what is unknown, which may make more ready."""
+        """Send all that is ready; then settle what is unknown, which may make more ready or close it."""
         while True:
             claims = await self._send_ready(lease, release)
-            if claims.stop != "done":
+            if claims.stop == "lease_lost":
                 return claims
-            unknown, reopened = await self._ask_about_unknowns(release)
+            unknown, reopened = await self._ask_about_unknowns(lease, release, claims.stop in _FINAL_STOPS)
             if not reopened:
-                return replace(claims, stop="unknown_open") if unknown else claims
+                return replace(claims, stop="unknown_open") if unknown and claims.stop == "done" else claims
 
     async def _send_ready(self, lease: Lease, release: Release) -> Claims:
         while True:
@@ -116,7 +139,7 @@ class Sender:
                 await self._next_answer()
                 continue
             claims = await asyncio.to_thread(self._turn, lease, release, room)
-            self._in_flight.update(asyncio.create_task(self._request(release, one)) for one in claims.started)
+            self._in_flight |= {asyncio.create_task(self._request(release, one)): one for one in claims.started}
             self._raise_trouble()
             if claims.stop is not None and not (self._in_flight or self._finished):
                 return claims
@@ -127,11 +150,15 @@ class Sender:
 
     def _turn(self, lease: Lease, release: Release, room: int) -> Claims:
         """One transaction: what came back is recorded, what may leave is claimed."""
-        finished, self._finished = self._finished, []
+        finished = tuple(self._finished)
         with self._ledger.write() as connection:
             moment = self._moment(connection)
             self._record(connection, finished, moment.now)
-            claims = claim(connection, lease, release, self._limits.parts_per_second, moment, room)
+            if finished and moment.store_us >= self._health_due_us:
+                pause_if_sick(connection, release, self._limits.health, to_us(moment.now))
+                self._health_due_us = moment.store_us + round(self._limits.health.every_s * 1e6)
+            claims = claim(connection, lease, release, self._limits.rates(release.channel), moment, room)
+        del self._finished[: len(finished)]  # only now: a transaction that failed has recorded nothing
         self._tell_progress(finished)
         return claims
 
@@ -142,59 +169,121 @@ class Sender:
         return Moment(now, store_us, to_us(now) if self._clock.kind == "simulated" else store_us)
 
     async def _request(self, release: Release, one: Claim) -> RequestOutcome:
-        await self._clock.sleep_until(one.leaves_at)
-        if self._clock.now() - one.leaves_at > STALE_AFTER:
-            # The process was held up: what was true at the claim may not be now, so it starts nothing.
+        if not await self._depart(release, one):
             return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
-        phones, texts = unseal_messages(self._keys, one.batch_id, one.sealed)
-        messages = [
-            OutgoingMessage(message_id(one.batch_id, p), phones[p], texts[p], release.message_type)
-            for p in one.positions
-        ]
-        answer = await self._provider.send(one.batch_id, messages)
+        answer = await self._ask_to_send(one.batch_id, self._open(one, release))
         self._requests += 1
         self._halt = answer.stop or self._halt
         if answer.retry_after_s:
             await asyncio.to_thread(self._slow_down, release, answer.retry_after_s)
         outcome = settle_answer(one, answer)
-        is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.retry_after_s
+        is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.is_limited
         self._failures = self._failures + 1 if is_failure else 0
         return outcome
 
+    async def _depart(self, release: Release, one: Claim) -> bool:
+        """Wait for the moment to leave; False if the process was held up, so that what was true may not be now.
+
+        Requests pass one by one, at the rate: after a hold-up the late ones do not leave all at once.
+        """
+        async with self._gate:
+            await self._clock.sleep_until(max(one.leaves_at, self._gate_opens_at))
+            now = self._clock.now()
+            if now - one.leaves_at > STALE_AFTER or not may_leave(release, now):
+                return False
+            self._gate_opens_at = now + timedelta(seconds=one.parts / self._limits.parts_per_second)
+            return True
+
+    async def _ask_to_send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
+        try:
+            async with asyncio.timeout(self._limits.request_deadline_s):
+                answer = await self._provider.send(batch_id, messages)
+        except TimeoutError:
+            return SendResult(MessageResult("unknown", "deadline"))
+        pause_s = answer.retry_after_s if math.isfinite(answer.retry_after_s) else LONGEST_RETRY_AFTER_S
+        return replace(answer, retry_after_s=min(max(pause_s, 0.0), LONGEST_RETRY_AFTER_S))
+
+    def _open(self, sealed: Claim | OpenQuestion, release: Release) -> list[OutgoingMessage]:
+        batch_id = sealed.batch_id
+        phones, texts = unseal_messages(self._keys, batch_id, sealed.sealed)
+        return [
+            OutgoingMessage(message_id(batch_id, p), phones[p], texts[p], release.message_type)
+            for p in sealed.positions
+        ]
+
     def _slow_down(self, release: Release, seconds: float) -> None:
         with self._ledger.write() as connection:
-            until_us = self._moment(connection).throttle_us + round(seconds * 1e6)
-            slow_down(connection, release.channel, self._limits.parts_per_second, until_us)
+            slow_down(connection, self._limits.rates(release.channel), seconds, self._moment(connection))
 
-    async def _ask_about_unknowns(self, release: Release) -> tuple[int, int]:
-        """Ask the provider about every unknown batch after its grace; returns (still unknown, ready again)."""
+    async def _ask_about_unknowns(self, lease: Lease, release: Release, waits: bool) -> tuple[int, int]:
+        """Ask the provider about the unknown batches whose grace is over, or wait for it.
+
+        Returns:
+            How many are still unknown, how many are ready again.
+        """
         with self._ledger.read() as connection:
             questions = open_questions(connection, release.release_id)
         unknown = reopened = 0
         for question in questions:
-            grace = timedelta(seconds=self._limits.query_grace_s)
-            await self._clock.sleep_until(from_us(question.since_us) + grace)
-            found = await self._provider.find(question.batch_id)
-            outcome = settle_question(question, found, self._limits.is_query_definitive)
+            ripe_at = from_us(question.since_us) + timedelta(seconds=self._limits.query_grace_s)
+            if not waits and ripe_at > self._clock.now():
+                unknown += 1
+                continue
+            if not await self._hold_until(lease, ripe_at):
+                return len(questions), 0
+            outcome = await self._ask(question, release)
             unknown += outcome.outcome == "unknown"
             reopened += outcome.outcome == "not_sent"
-            with self._ledger.write() as connection:
-                self._record(connection, [outcome], self._clock.now())
-            self._tell_progress([outcome])
         return unknown, reopened
+
+    async def _ask(self, question: OpenQuestion, release: Release) -> RequestOutcome:
+        messages = self._open(question, release)
+        found = await self._provider.find(question.batch_id, messages, from_us(question.tried_us))
+        outcome = settle_question(question, found, self._limits.is_query_definitive)
+        with self._ledger.write() as connection:
+            self._record(connection, [outcome], self._clock.now())
+        self._tell_progress([outcome])
+        return outcome
+
+    async def _hold_until(self, lease: Lease, moment: datetime) -> bool:
+        """Wait, keeping the lease; False when it was lost."""
+        while True:
+            with self._ledger.write() as connection:
+                if not still_held(connection, lease, self._ledger.store_now_us(connection)):
+                    return False
+            now = self._clock.now()
+            if now >= moment:
+                return True
+            step = moment if self._clock.kind == "simulated" else min(moment, now + _RENEW_EVERY)
+            await self._clock.sleep_until(step)
 
     async def _next_answer(self) -> None:
         if self._in_flight:
-            done, self._in_flight = await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
-            self._finished.extend(task.result() for task in done)
+            done, _ = await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+            self._collect(done)
+
+    def _collect(self, done: Iterable[asyncio.Task[RequestOutcome]]) -> None:
+        """Take every answer; a request that broke is unknown, and the first thing that broke one is told later."""
+        for task in done:
+            one = self._in_flight.pop(task)
+            error = None if task.cancelled() else task.exception()
+            if error is not None and not isinstance(error, Exception):
+                raise error
+            if error is not None or task.cancelled():
+                self._error = self._error or error
+                code = type(error).__name__ if error else "cancelled"
+                self._finished.append(RequestOutcome(one.batch_id, one.number, "unknown", code))
+            else:
+                self._finished.append(task.result())
 
     async def _drain(self) -> None:
         """Wait for every request in flight and record what came of it."""
         while self._in_flight:
             await self._next_answer()
-        finished, self._finished = self._finished, []
+        finished = tuple(self._finished)
         with self._ledger.write() as connection:
             self._record(connection, finished, self._clock.now())
+        del self._finished[: len(finished)]
         self._tell_progress(finished)
 
     async def _wait(self, wait_us: int) -> None:
@@ -207,10 +296,8 @@ class Sender:
         if not self._in_flight:
             await asyncio.sleep(pause_s)
             return
-        done, self._in_flight = await asyncio.wait(
-            self._in_flight, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        self._finished.extend(task.result() for task in done)
+        done, _ = await asyncio.wait(self._in_flight, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+        self._collect(done)
 
     def _record(self, connection: Connection, outcomes: Sequence[RequestOutcome], now: datetime) -> None:
         for outcome in outcomes:
@@ -221,6 +308,8 @@ class Sender:
             self._on_progress(len(outcomes))
 
     def _raise_trouble(self) -> None:
+        if self._error:
+            raise self._error
         if self._halt:
             raise ProviderTrouble(f"{self._halt}; what was not sent stays open, repeat `chuda send` when it is mended")
         if self._failures >= self._limits.give_up_after:

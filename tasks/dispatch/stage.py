@@ -12,7 +12,15 @@ from chuda.settings import environment
 from chuda.stores.ledger.releases import Release, state_counts
 from chuda.workspace import Workspace, open_workspace
 from expectations.suites.dispatch_results import DISPATCH_RESULTS
-from tasks.dispatch.releasing import approve_for_simulator, planned_releases, seal_plan, sealed_releases
+from tasks.dispatch.approving import (
+    SecondFactor,
+    approve_all,
+    approve_one,
+    choose_release,
+    void_changed,
+    waiting_releases,
+)
+from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
 from tasks.dispatch.sender import SendReport
 from tasks.dispatch.worker import send_release
 from tasks.feedback.mirror import mirror_ledger
@@ -26,14 +34,31 @@ _REFUSALS = {
 
 
 @stage_task("approve and seal")
-def approve_plan(plan_id: str, approved_by: str) -> StageResult:
-    """Approve all releases of a plan on a simulator channel and seal them."""
+def approve_plan(plan_id: str, approved_by: str, code: str = "", release_number: int | None = None) -> StageResult:
+    """Approve a plan and seal what was approved: all of it by a plain yes, or one release by a second factor.
+
+    Args:
+        plan_id: the plan.
+        approved_by: who approves.
+        code: a code of theirs; without one only simulator channels can be approved.
+        release_number: which release the code is for; by default the first that has no approval.
+    """
     with open_workspace() as workspace:
         releases = planned_releases(workspace, plan_id)
-        approve_for_simulator(workspace, releases, approved_by)
-        sealed = seal_plan(workspace, releases)
-        messages = sum(planned.release.size for planned in releases)
-        return StageResult("approval", "release", messages, messages, details={"sealed": str(sealed)})
+        if code:
+            chosen = choose_release(workspace, releases, release_number)
+            approve_one(workspace, chosen, SecondFactor(approved_by, code))
+            approved = [chosen]
+        else:
+            approved = approve_all(workspace, releases, approved_by)
+        seal_plan(workspace, approved)
+        left = waiting_releases(workspace, releases)
+    messages = sum(release.size for release in approved)
+    details = {
+        "approved": ", ".join(release.release_id for release in approved),
+        "waiting": ", ".join(release.release_id for release in left),
+    }
+    return StageResult("approval", "release", messages, messages, details=details)
 
 
 @stage_task("dispatch")
@@ -65,6 +90,8 @@ async def send_plan(
     releases = sealed_releases(workspace, plan_id)
     if not releases:
         raise Refused(f"plan {plan_id} {_REFUSALS['not_released'].format(plan=plan_id)}")
+    for release in releases:
+        void_changed(workspace, release)
     return [await _send_one(workspace, release, wait, on_progress) for release in releases]
 
 
@@ -77,7 +104,7 @@ async def _send_one(
         )
         if report.stop in _REFUSALS:
             raise Refused(f"release {release.release_id} {_REFUSALS[report.stop].format(plan=release.plan_id)}")
-        if report.stop != "window_closed" or not wait:
+        if report.stop not in ("window_closed", "daily_limit", "release_gap") or not wait:
             return report
         await workspace.clock.sleep_until(_resume_time(report, workspace.clock.now()))
 

@@ -24,6 +24,9 @@ def limits_of(record: ChannelRecord) -> ChannelLimits:
     """How the sender may use a channel, from its record."""
     return ChannelLimits(
         parts_per_second=record.rate_parts_per_second,
+        parts_per_minute=record.rate_parts_per_minute,
+        parts_per_day=record.rate_parts_per_day,
+        account=f"{record.adapter}:{record.account}",
         is_query_definitive=record.definitive_query,
         query_grace_s=record.query_grace_seconds,
     )

@@ -192,20 +192,22 @@ class _Teller:
         row = next((row for row in rows if row["realised_rate"] is not None), None)
         if row is None:
             return self.section("realised", "", "", [])
-        promised = "–" if row["difference"] is None else f"{_signed(row['difference'])}"
-        verdict = {
-            True: self.say("与预测相符", "as predicted"),
-            False: self.say("与预测不符", "not as predicted"),
-            None: self.say("推广的是后备版本，没有预测提升", "the fallback was rolled out, no lift was promised"),
-        }[row["is_as_predicted"]]
-        fallback = decision.registration.fallback_arm
+        fallback, promised = decision.registration.fallback_arm, row["difference"]
         line = self.say(
             f"推广 {row['variant']} 实际 {percent(row['realised_rate'])}，比测试中的 {fallback} "
             f"{_signed(row['realised_difference'])} 个百分点（{points(row['realised_low'])} … "
-            f"{points(row['realised_high'])}），预测 {promised}：{verdict}。",
+            f"{points(row['realised_high'])}）；",
             f"The roll-out of {row['variant']} brought {percent(row['realised_rate'])}, "
             f"{_signed(row['realised_difference'])} points against {fallback} in the test "
-            f"({points(row['realised_low'])} … {points(row['realised_high'])}); predicted were {promised}: {verdict}.",
+            f"({points(row['realised_low'])} … {points(row['realised_high'])}); ",
+        )
+        if promised is None:
+            line += self.say("发的就是后备版本，没有预测提升。", "the fallback itself was sent, no lift was promised.")
+            return self.section("realised", "实际与预测", "Realised beside predicted", [line])
+        fits = row["is_as_predicted"]
+        line += self.say(
+            f"预测 {_signed(promised)}：{'相符' if fits else '不符'}。",
+            f"predicted were {_signed(promised)}: {'as predicted' if fits else 'not as predicted'}.",
         )
         note = self.say(
             "胜者因偏高而被选中，实际通常低于预测；时间也不同，无偏的尺度是对照组。",

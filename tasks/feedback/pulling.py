@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from chuda.clock import Clock, to_us
 from chuda.keys import Keys
-from chuda.phones import mask_in_text
+from chuda.phones import mask_phones
 from chuda.providers.protocol import ClickEvent, Page, Provider, ReceiptEvent, ReplyEvent
 from chuda.stores.ledger import Connection, Ledger
 from chuda.stores.ledger.feedback import ClickRow, ReceiptRow, ReplyRow, append_events, move_cursor, read_cursor
@@ -104,7 +104,7 @@ class Puller:
 
     def _keep_replies(self, connection: Connection, events: Sequence[ReplyEvent], now: datetime) -> None:
         rows = [
-            ReplyRow(self._channel, self._keys.token(event.phone), mask_in_text(event.text),
+            ReplyRow(self._channel, self._keys.token(event.phone), mask_phones(event.text),
                      classify_reply(event.text, self._words, self._keywords), to_us(event.received_at), to_us(now))
             for event in events
         ]  # fmt: skip

@@ -71,8 +71,9 @@ def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> Non
     connection.execute(_STAGE, {"mode": experiment.mode if experiment else "none"})
     window = briefing.timing.window
     facts = {
-        "max_units": briefing.context.max_units, "message_type": briefing.campaign.type,
-        "opt_out": briefing.channel.opt_out_wording, "window_start": window.start_minute,
+        "max_units": briefing.context.max_units,
+        "opt_out": briefing.channel.opt_out_wording if briefing.context.needs_opt_out else "",
+        "window_start": window.start_minute,
         "window_end": window.end_minute,
     }  # fmt: skip
     gate.require(MESSAGES, briefing.campaign.id, facts)

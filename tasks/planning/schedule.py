@@ -10,9 +10,10 @@ from chuda.campaign.model import Campaign
 from chuda.campaign.slot import Slot, overlap, slot_on
 from chuda.campaign.trade_slots import SlotTable
 from chuda.errors import Refused
+from chuda.message_types import rules_of
 from chuda.records.business import BusinessRecord
 from chuda.records.channel import ChannelRecord
-from chuda.windows import LEGAL_WINDOWS, DailyWindow
+from chuda.windows import DailyWindow
 
 _SEARCH_DAYS = 60
 
@@ -40,7 +41,7 @@ def lawful_window(campaign: Campaign, channel: ChannelRecord, business: Business
     Raises:
         UsageError: they have no minute in common.
     """
-    window = LEGAL_WINDOWS[campaign.type].intersect(channel.window).intersect(business.working_hours)
+    window = rules_of(campaign.type).window.intersect(channel.window).intersect(business.working_hours)
     return window.intersect(campaign.working_hours) if campaign.working_hours else window
 
 

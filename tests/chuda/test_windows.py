@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from chuda.clock import BUSINESS_ZONE
 from chuda.errors import UsageError
-from chuda.windows import LEGAL_WINDOWS, DailyWindow
+from chuda.message_types import rules_of
+from chuda.windows import DailyWindow
 
-MARKETING = LEGAL_WINDOWS["marketing"]
+MARKETING = rules_of("marketing").window
 MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.sampled_from([UTC, BUSINESS_ZONE]))
 
 

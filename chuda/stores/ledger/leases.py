@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, text
 
@@ -32,7 +34,7 @@ class HeldElsewhere:
 def acquire(connection: Connection, name: str, owner: str, now_us: int) -> Lease | HeldElsewhere:
     """Take a lease that is free, expired, or left by a dead process of this host; its epoch grows by one."""
     lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"
-    me = {"name": name, "owner": owner, "host": socket.gethostname(), "pid": os.getpid(), "until": now_us + LEASE_US}
+    me = {"name": name, "owner": owner, "host": this_machine(), "pid": os.getpid(), "until": now_us + LEASE_US}
     connection.execute(
         text(
             "INSERT INTO lease (name, owner, host, pid, epoch, expires_us) VALUES (:name, '', '', 0, 0, 0) "
@@ -70,8 +72,18 @@ def give_back(connection: Connection, lease: Lease) -> None:
     )
 
 
+def this_machine() -> str:
+    """Where process numbers mean the same: two containers may share a host name, and a machine may have restarted."""
+    parts = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    with contextlib.suppress(OSError):
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return "/".join(parts)
+
+
 def _is_dead(host: str, pid: int) -> bool:
-    if host != socket.gethostname():
+    if host != this_machine():
         return False
     try:
         os.kill(pid, 0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from sqlalchemy import Connection, text
 
 from chuda.errors import Refused, UsageError
 from chuda.keys import TOKEN_LENGTH
+from chuda.message_types import COUNTING_TYPES
 
 # States in which a message still counts towards a person's weekly cap.
 COUNTING_STATES = ("planned", "intent", "not_sent", "accepted", "unknown", "unconfirmed")
@@ -48,49 +50,18 @@ class SealedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """Somebody approved exactly the plan with this hash for this release."""
-
-    release_id: str
-    plan_hash: str
-    approved_by: str
-    method: str
-    approved_us: int
-    expires_us: int
-
-
-@dataclass(frozen=True, slots=True)
 class Control:
     """Whether a plan runs, is paused or cancelled, and why."""
 
     state: str
     reason: str
     by: str
+    at_us: int = 0
 
 
 def split_tokens(joined: str) -> list[str]:
     """The tokens of a batch, in order of position."""
     return [joined[start : start + TOKEN_LENGTH] for start in range(0, len(joined), TOKEN_LENGTH)]
-
-
-def approve(connection: Connection, approval: Approval) -> None:
-    """Record an approval; a newer one replaces one that was for another hash or has expired."""
-    connection.execute(
-        text(
-            "INSERT INTO approval (release_id, plan_hash, approved_by, method, approved_us, expires_us) "
-            "VALUES (:release_id, :plan_hash, :approved_by, :method, :approved_us, :expires_us) "
-            "ON CONFLICT (release_id) DO UPDATE SET plan_hash = excluded.plan_hash, "
-            "approved_by = excluded.approved_by, "
-            "method = excluded.method, approved_us = excluded.approved_us, expires_us = excluded.expires_us"
-        ),
-        asdict(approval),
-    )
-
-
-def find_approval(connection: Connection, release_id: str) -> Approval | None:
-    """The approval on record for a release."""
-    row = connection.execute(text("SELECT * FROM approval WHERE release_id = :id"), {"id": release_id}).one_or_none()
-    return None if row is None else Approval(**row._mapping)
 
 
 def seal(connection: Connection, release: Release, batches: Sequence[SealedBatch], lost: dict[str, str]) -> bool:
@@ -205,15 +176,18 @@ def marketing_releases_between(connection: Connection, from_us: int, to_us: int,
 
     A release with something open may still send until it expires; one that is finished ended with its last attempt.
     """
-    rows = connection.execute(text(_BETWEEN), {"from_us": from_us, "to_us": to_us, "own": own_plan})
+    rows = connection.execute(
+        text(_BETWEEN.format(types=_COUNTING)), {"from_us": from_us, "to_us": to_us, "own": own_plan}
+    )
     return {row.release_id for row in rows}
 
 
+_COUNTING = ", ".join(f"'{name}'" for name in sorted(COUNTING_TYPES))
 _BETWEEN = """
 SELECT r.release_id FROM release r
-WHERE r.message_type = 'marketing' AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
+WHERE r.message_type IN ({types}) AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
     WHEN EXISTS (SELECT 1 FROM batch b WHERE b.release_id = r.release_id
-                 AND b.state IN ('planned', 'not_sent', 'intent'))
+                 AND b.state IN ('planned', 'not_sent', 'intent', 'unknown'))
     THEN r.not_after_us
     ELSE (SELECT coalesce(max(a.intent_us), 0) FROM attempt a WHERE a.release_id = r.release_id) END
 """
@@ -258,7 +232,8 @@ _DIFFERING = """
 SELECT e.batch_id, e.position, e.state FROM message_exception e JOIN batch b ON b.batch_id = e.batch_id
 WHERE b.release_id = :id
 UNION ALL
-SELECT r.batch_id, r.position, 'failed' FROM receipt r JOIN batch b ON b.batch_id = r.batch_id
+SELECT r.batch_id, r.position, 'failed' FROM receipt r
+JOIN batch b ON b.batch_id = r.batch_id AND r.position BETWEEN 0 AND b.size - 1
 WHERE b.release_id = :id GROUP BY r.batch_id, r.position HAVING max(r.status) = 'failed' AND min(r.status) = 'failed'
 """
 
@@ -266,9 +241,9 @@ WHERE b.release_id = :id GROUP BY r.batch_id, r.position HAVING max(r.status) = 
 def find_control(connection: Connection, plan_id: str) -> Control | None:
     """Whether a sealed plan runs, is paused or cancelled."""
     row = connection.execute(
-        text("SELECT state, reason, by FROM control WHERE plan_id = :plan"), {"plan": plan_id}
+        text("SELECT state, reason, by, at_us FROM control WHERE plan_id = :plan"), {"plan": plan_id}
     ).one_or_none()
-    return None if row is None else Control(row.state, row.reason, row.by)
+    return None if row is None else Control(*row)
 
 
 def set_control(connection: Connection, plan_id: str, control: Control, now_us: int) -> None:
@@ -291,9 +266,9 @@ def set_control(connection: Connection, plan_id: str, control: Control, now_us: 
         _close_open(connection, "plan_id = :id", plan_id, "cancelled")
 
 
-def expire_release(connection: Connection, release_id: str) -> int:
-    """Close what a release did not start in time; returns the number of batches."""
-    return _close_open(connection, "release_id = :id", release_id, "expired")
+def close_release(connection: Connection, release_id: str, state: Literal["expired", "cancelled"]) -> int:
+    """Close what a release has not started and never will; returns the number of batches."""
+    return _close_open(connection, "release_id = :id", release_id, state)
 
 
 def _close_open(connection: Connection, where: str, key: str, state: str) -> int:
@@ -305,15 +280,17 @@ def _close_open(connection: Connection, where: str, key: str, state: str) -> int
 
 
 def due_plans(connection: Connection, now_us: int) -> list[str]:
-    """Running plans of which something may leave now or waits for an answer, the earliest first."""
+    """Plans of which something may leave now, waits for an answer, or is to be closed, the earliest first."""
     rows = connection.execute(text(_DUE), {"now": now_us})
     return [row.plan_id for row in rows]
 
 
 _DUE = """
 SELECT r.plan_id, min(r.not_before_us) AS first_us FROM release r JOIN control c ON c.plan_id = r.plan_id
-WHERE c.state = 'running' AND r.not_before_us <= :now AND EXISTS (
-    SELECT 1 FROM batch b WHERE b.release_id = r.release_id AND b.state IN ('planned', 'not_sent', 'intent', 'unknown'))
+WHERE EXISTS (SELECT 1 FROM batch b WHERE b.release_id = r.release_id AND (
+    b.state IN ('intent', 'unknown')
+    OR b.state IN ('planned', 'not_sent') AND (c.state = 'running' AND r.not_before_us <= :now
+                                              OR c.state = 'cancelled' OR r.not_after_us <= :now)))
 GROUP BY r.plan_id ORDER BY first_us, r.plan_id
 """
 
@@ -339,7 +316,8 @@ _STATE_COUNTS = """
 WITH ranked AS (
     SELECT r.batch_id, r.position, r.status,
            row_number() OVER (PARTITION BY r.batch_id, r.position ORDER BY r.reported_us DESC, r.status) AS rank
-    FROM receipt r JOIN batch b ON b.batch_id = r.batch_id WHERE b.plan_id = :plan
+    FROM receipt r JOIN batch b ON b.batch_id = r.batch_id AND r.position BETWEEN 0 AND b.size - 1
+    WHERE b.plan_id = :plan
 ),
 special AS (
     SELECT e.batch_id, e.position, e.state FROM message_exception e JOIN batch b ON b.batch_id = e.batch_id

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 metadata = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -51,6 +51,16 @@ suppression = Table(
     Index("suppression_by_token", "token"),
 )
 
+# Further numbers of a person: what stops one of them stops the person.
+alternate = Table(
+    "alternate",
+    metadata,
+    _text("token"),
+    _text("alternate_token"),
+    PrimaryKeyConstraint("token", "alternate_token"),
+    Index("alternate_by_alternate", "alternate_token"),
+)
+
 occurrence = Table(
     "occurrence",
     metadata,
@@ -67,10 +77,44 @@ approval = Table(
     metadata,
     Column("release_id", Text, primary_key=True),
     _text("plan_hash"),
+    _text("release_digest"),  # of the release's row: endpoint, window, size …
     _text("approved_by"),
-    _text("method"),  # 'totp' or 'simulator'
+    _text("method"),  # 'totp', 'recovery' or 'simulator'
     _integer("approved_us"),
     _integer("expires_us"),
+)
+
+approval_event = Table(
+    "approval_event",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("plan_id"),
+    _text("release_id"),
+    _text("event"),  # approved, refused, voided, expired
+    _text("by"),
+    _text("detail"),
+    _integer("at_us"),
+    Index("approval_event_by_plan", "plan_id"),
+)
+
+approver = Table(
+    "approver",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed with the workspace's key
+    _integer("enrolled_us"),
+    _integer("last_step"),  # the last 30-second step whose code was used: none is taken twice
+    _integer("wrong_codes"),  # in a row
+    _integer("blocked_until_us"),  # real time, as codes are
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    _text("approver"),
+    _text("digest"),
+    _integer("used_us", nullable=True),
+    PrimaryKeyConstraint("approver", "digest"),
 )
 
 release = Table(
@@ -209,7 +253,23 @@ feed_cursor = Table(
     PrimaryKeyConstraint("channel", "feed"),
 )
 
-throttle = Table("throttle", metadata, Column("name", Text, primary_key=True), _integer("tat_us"))
+throttle = Table(
+    "throttle",
+    metadata,
+    Column("name", Text, primary_key=True),  # <account>:second, <account>:minute
+    _integer("tat_us"),
+    _integer("percent"),  # of the rate, as it stood at changed_us; it grows back from there
+    _integer("changed_us"),
+)
+
+day_quota = Table(
+    "day_quota",
+    metadata,
+    _text("account"),
+    _text("day"),
+    _integer("parts"),
+    PrimaryKeyConstraint("account", "day"),
+)
 
 lease = Table(
     "lease",

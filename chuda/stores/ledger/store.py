@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from chuda.clock import Clock, RealClock, ShiftedClock, SimulatedClock, from_us, to_us
 from chuda.errors import ProviderTrouble, UsageError
@@ -19,6 +19,9 @@ from chuda.keys import Keys
 from chuda.stores.ledger.schema import SCHEMA_VERSION, metadata
 
 _BUSY_SECONDS = 30
+# One writer at a time on PostgreSQL too, as SQLite has it: what a transaction checked is still true at its commit, and
+# ids are given in the order of the commits, so that a reader may go on after the last one it saw.
+_WRITER_LOCK = "SELECT pg_advisory_xact_lock(7248051)"
 
 
 class Ledger:
@@ -37,18 +40,21 @@ class Ledger:
         """
         try:
             with self._engine.begin() as connection:
+                if not self.is_sqlite:
+                    connection.exec_driver_sql(_WRITER_LOCK)
                 yield connection
-        except DBAPIError as error:
-            raise _as_trouble(error) from error
+        except SQLAlchemyError as error:
+            raise _as_trouble(error) from None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view for reading only."""
         try:
             with self._engine.connect() as connection:
-                yield connection.execution_options(chuda_read=True)
-        except DBAPIError as error:
-            raise _as_trouble(error) from error
+                options = {"chuda_read": True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+                yield connection.execution_options(**options)
+        except SQLAlchemyError as error:
+            raise _as_trouble(error) from None
 
     def store_now_us(self, connection: Connection) -> int:
         """The store's own time in microseconds: what the throttle of several machines agrees on."""
@@ -64,9 +70,11 @@ class Ledger:
         self._engine.dispose()
 
 
-def _as_trouble(error: DBAPIError) -> ProviderTrouble:
+def _as_trouble(error: SQLAlchemyError) -> ProviderTrouble:
     # The driver's message without SQLAlchemy's statement and parameters: those may hold personal data.
-    reason = type(error.orig).__name__ if not isinstance(error, OperationalError) else str(error.orig).splitlines()[0]
+    reason = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+    if isinstance(error, OperationalError):
+        reason = str(error.orig).splitlines()[0]
     return ProviderTrouble(
         f"the ledger did not take the transaction ({reason}); nothing was changed, repeat the command"
     )
@@ -107,7 +115,7 @@ def _sqlite_engine(path: Path) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
@@ -128,7 +136,7 @@ def _sqlite_engine(path: Path) -> Engine:
 
 def _postgres_engine(target: Path | str) -> Engine:
     url = make_url(str(target)).set(drivername="postgresql+psycopg")
-    return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", hide_parameters=True)
 
 
 class LedgerTimeStore:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 
-Scope = Literal["marketing", "all"]
+from chuda.message_types import Scope, rules_of
+
 Reason = Literal["opt_out", "complaint", "blacklist", "manual", "do_not_contact", "consent_withdrawn", "erased"]
 
 
@@ -24,14 +25,6 @@ class Suppression:
     at_us: int
     recorded_us: int
 
-
-# Which scopes stop which type: notifications stop only for those who opted out of all, OTPs for nobody.
-_STOPPING_SCOPES: dict[str, tuple[Scope, ...]] = {
-    "marketing": ("marketing", "all"),
-    "notification": ("all",),
-    "otp": (),
-    "test": (),
-}
 
 _EACH_TOKEN = {
     "sqlite": "json_each(:tokens) AS t",
@@ -58,19 +51,40 @@ def suppress(connection: Connection, entries: Sequence[Suppression]) -> int:
 
 
 def suppressed_among(connection: Connection, tokens: Iterable[str], message_type: str) -> set[str]:
-    """Those of `tokens` that may not get a message of this type."""
-    scopes = _STOPPING_SCOPES[message_type]
+    """Those of `tokens` that may not get a message of this type, for a number of their own or an alternate one."""
+    scopes = rules_of(message_type).stopped_by
     wanted = list(tokens)
     if not scopes or not wanted:
         return set()
     scope_list = ", ".join(f"'{scope}'" for scope in scopes)
     rows = connection.execute(
         text(
-            f"SELECT DISTINCT s.token FROM {_EACH_TOKEN[connection.dialect.name]} "
-            f"JOIN suppression s ON s.token = t.value WHERE s.scope IN ({scope_list})"
+            f"SELECT s.token FROM {_EACH_TOKEN[connection.dialect.name]} "
+            f"JOIN suppression s ON s.token = t.value WHERE s.scope IN ({scope_list}) "
+            f"UNION SELECT a.token FROM {_EACH_TOKEN[connection.dialect.name]} JOIN alternate a ON a.token = t.value "
+            f"JOIN suppression s ON s.token = a.alternate_token WHERE s.scope IN ({scope_list})"
         ),
         {"tokens": json.dumps(wanted)},
     )
+    return {row.token for row in rows}
+
+
+def remember_alternates(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Keep (person, further number of that person), both as tokens, so that an opt-out of one stops the other."""
+    if pairs:
+        connection.execute(
+            text("INSERT INTO alternate (token, alternate_token) VALUES (:token, :alternate) ON CONFLICT DO NOTHING"),
+            [{"token": token, "alternate": alternate} for token, alternate in pairs],
+        )
+
+
+def mains_of(connection: Connection, tokens: Sequence[str]) -> set[str]:
+    """The people of whom one of `tokens` is a further number, as far as the ledger knows."""
+    rows = connection.execute(
+        text(f"SELECT a.token FROM {_EACH_TOKEN[connection.dialect.name]} "
+             "JOIN alternate a ON a.alternate_token = t.value"),
+        {"tokens": json.dumps(list(tokens))},
+    )  # fmt: skip
     return {row.token for row in rows}
 
 

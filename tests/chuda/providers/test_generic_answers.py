@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -75,7 +76,7 @@ def test_retry_after_and_refused_credentials_are_passed_on():
 def test_a_query_that_was_not_answered_says_nothing(answer):
     provider = GenericProvider("http://provider.test", "secret", httpx.MockTransport(lambda _r: answer))
     with pytest.raises(ProviderTrouble):
-        asyncio.run(provider.find("b-1-0"))
+        asyncio.run(provider.find("b-1-0", MESSAGES, datetime(2026, 11, 20, tzinfo=UTC)))
 
 
 def test_no_number_is_shown():

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 
-from chuda.stores.ledger.leases import LEASE_US, HeldElsewhere, Lease, acquire, give_back, still_held
+from chuda.stores.ledger.leases import LEASE_US, HeldElsewhere, Lease, acquire, give_back, still_held, this_machine
 
 
 def take(ledger, owner, now_us=1_000):
@@ -17,7 +16,7 @@ def take(ledger, owner, now_us=1_000):
 
 def holder_is(ledger, pid, host=None):
     with ledger.write() as connection:
-        connection.exec_driver_sql("UPDATE lease SET pid = ?, host = ?", (pid, host or socket.gethostname()))
+        connection.exec_driver_sql("UPDATE lease SET pid = ?, host = ?", (pid, host or this_machine()))
 
 
 def test_a_living_owner_keeps_it(ledger):
@@ -55,3 +54,9 @@ def test_only_the_owner_gives_it_back(ledger):
     with ledger.write() as connection:
         give_back(connection, first)
     assert isinstance(take(ledger, "two"), Lease)
+
+
+def test_a_process_number_of_another_container_says_nothing(ledger):
+    take(ledger, "one")
+    holder_is(ledger, 999_999, this_machine().split("/")[0] + "/another boot/pid:[1]")
+    assert isinstance(take(ledger, "two"), HeldElsewhere)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from chuda.errors import UsageError
 from chuda.keys import Keys
@@ -53,3 +58,43 @@ def test_another_key_opens_nothing(vault, keys, tmp_path):
     vault.append(people(keys, 5))
     with pytest.raises(UsageError, match="backup"):
         Vault(tmp_path / "vault.sqlite", Keys(keys.token_key, b"q" * 32)).read()
+
+
+def test_a_lost_vault_is_an_error_not_everybody_erased(vault, keys, tmp_path):
+    vault.append(people(keys, 5))
+    (tmp_path / "vault.sqlite").unlink()
+    with pytest.raises(UsageError, match="nobody was taken for erased"):
+        vault.read(people(keys, 1)["token"])
+    assert vault.read().is_empty()
+    assert vault.read(people(keys, 0)["token"]).is_empty()
+
+
+def test_two_appenders_at_once_add_nobody_twice(vault, keys):
+    one, other = vault.appender(), vault.appender()
+    assert (one.append(people(keys, 30)), other.append(people(keys, 40))) == (30, 10)
+    assert (one.append(people(keys, 50)), other.append(people(keys, 50))) == (10, 0)
+    assert vault.read().height == 50
+
+
+def test_a_token_twice_in_one_frame_is_stored_once(vault, keys):
+    assert vault.append(pl.concat([people(keys, 3), people(keys, 2)])) == 3
+
+
+def test_numbers_open_only_beside_their_own_tokens(vault, keys, tmp_path):
+    vault.append(people(keys, 3))
+    with closing(sqlite3.connect(tmp_path / "vault.sqlite")) as connection, connection:
+        connection.execute("UPDATE sealed_block SET tokens = zeroblob(48)")
+    with pytest.raises(UsageError, match="damaged"):
+        vault.read()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(appends=st.lists(st.lists(st.integers(0, 60), max_size=40), max_size=5))
+def test_whatever_is_appended_everybody_is_there_once(appends, keys, tmp_path_factory):
+    vault = Vault(tmp_path_factory.mktemp("vault") / "v.sqlite", keys)
+    everybody, appender = people(keys, 61), vault.appender()
+    added = sum(appender.append(everybody[numbers]) for numbers in appends)
+    expected = {everybody["phone"][number] for numbers in appends for number in numbers}
+    found = vault.read()
+    assert found["phone"].is_unique().all()
+    assert (set(found["phone"]), added) == (expected, len(expected))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from pathlib import Path
 
@@ -109,3 +110,26 @@ def test_spilled_rows_do_not_outlive_the_connection(warehouse, tmp_path):
         assert (tmp_path / "scratch").exists()
         connection.execute("SELECT 1")
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_what_a_killed_process_spilled_is_removed_by_the_next_one(warehouse, tmp_path):
+    left = tmp_path / "scratch" / "duckdb-999999999"
+    left.mkdir(parents=True)
+    (left / "rows.tmp").write_text("13800138000")
+    others = tmp_path / "scratch" / f"duckdb-{os.getppid()}"
+    others.mkdir()
+    with warehouse.write():
+        assert not left.exists()
+        assert others.exists()
+
+
+def test_a_connection_that_closes_leaves_the_spill_of_the_others(warehouse, tmp_path):
+    with warehouse.write() as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS x")
+    with warehouse.read():
+        spill = tmp_path / "scratch" / f"duckdb-{os.getpid()}"
+        (spill / "rows.tmp").write_text("13800138000")
+        with warehouse.read():
+            pass
+        assert (spill / "rows.tmp").exists()
+    assert not spill.exists()

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from contacts_room import Room, open_room
 
 from chuda.clock import BUSINESS_ZONE
+from chuda.stores.ledger import Ledger
 from tasks.contacts.parameters import CleanParameters
 from tasks.contacts.reference import ContactReference, load_reference
 
@@ -36,3 +38,8 @@ def as_file() -> Callable[[Rows], pl.DataFrame]:
         return frame.with_row_index("source_row", 2).cast({"source_row": pl.UInt32})
 
     return build
+
+
+@pytest.fixture
+def room(tmp_path: Path, ledger: Ledger, friday_ten: datetime, reference: ContactReference) -> Room:
+    return open_room(tmp_path, ledger, friday_ten, reference)

@@ -163,7 +163,8 @@ def shared() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def emptied(connection):
-    connection.execute("DELETE FROM contact_clean")
+    for table in ("contact_clean", "contact_record", "consent_past"):
+        connection.execute(f"DELETE FROM {table}")
     return connection
 
 

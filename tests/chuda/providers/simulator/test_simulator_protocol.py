@@ -195,7 +195,7 @@ def test_chudas_own_adapter_and_the_company_understand_each_other(kit):
             messages = [OutgoingMessage(f"p1-1.{n}", phone, kit.text) for n, phone in enumerate(kit.phones(20))]
             sent = await adapter.send("p1-1", [*messages, OutgoingMessage("p1-1.20", "138", kit.text)])
             assert [sent.results[f"p1-1.{n}"].state for n in range(21)] == ["accepted"] * 20 + ["rejected"]
-            assert set(await adapter.find("p1-1")) == {m.message_id for m in messages}
+            assert set(await adapter.find("p1-1", messages, company.clock.now())) == {m.message_id for m in messages}
             await company.advance(days=8)
             receipts, replies, clicks = await adapter.receipts(""), await adapter.replies(""), await adapter.clicks("")
             assert {r.message_id for r in receipts.items} == {m.message_id for m in messages}

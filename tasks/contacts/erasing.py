@@ -1,0 +1,89 @@
+"""Erasing a person (PIPL 47): from sealed batches, vault, warehouse and reject files; a tombstone token remains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from chuda.clock import to_us
+from chuda.stores.ledger.erasure import erase_people
+from chuda.workspace import Workspace
+from tasks.contacts.merging import create_contact_tables
+from tasks.contacts.reject_files import forget_in_rejects
+from tasks.contacts.restrictions import main_tokens, record_stops
+
+# What the person's rows are taken out of, and what only loses its words: those rows count messages in reports.
+_ROWS = (
+    ("contact_clean", "token"), ("contact_alternate", "token"), ("contact_alternate", "alternate_token"),
+    ("contact_record", "token"), ("contact_tagged", "token"), ("segment_span", "token"), ("order_clean", "token"),
+    ("event_clean", "token"),
+)  # fmt: skip
+_WORDS = (("plan_message", "text"), ("plan_rollout_text", "text"), ("reply_received", "text"))
+# The law wants the proof of a consent kept for months, and nothing else of the person: no name, no number.
+_KEEP_CONSENT = """
+INSERT INTO consent_past
+SELECT token, consent, consent_source, consent_at, consent_purpose, source_file, source_row, $now
+FROM contact_clean WHERE token = $token AND consent <> 'none'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What erasing a person removed; all 0 if nothing was known of them (the tombstone is set all the same)."""
+
+    sealed_messages: int
+    withdrawn_messages: int
+    vault_numbers: int
+    warehouse_rows: int
+    reject_rows: int
+
+
+def erase_person(workspace: Workspace, token: str, phone: str | None) -> Erased:
+    """Erase a person for good; repeating it is safe, and finishes what was interrupted.
+
+    Args:
+        workspace: where.
+        token: whom.
+        phone: their number, if it was given; else it is looked up, to find it in reject files.
+
+    Raises:
+        ProviderTrouble: a store is locked; whoever is erased gets nothing any more, repeat to finish.
+    """
+    now = workspace.clock.now()
+    with workspace.ledger.write() as connection:
+        from_ledger = erase_people(connection, workspace.keys, [token], "manual", to_us(now))
+    number = phone or _number_of(workspace, token)
+    in_rejects = forget_in_rejects(workspace.settings.rejects, number) if number else 0
+    in_vault = workspace.vault.erase([token])
+    rows = 0
+    if workspace.settings.warehouse_file.exists():
+        with workspace.warehouse.write() as warehouse:
+            create_contact_tables(warehouse)
+            # A number that is erased is also a further number of nobody any more: they get no marketing through it.
+            mains = dict.fromkeys(main_tokens(warehouse, [token]), now)
+            record_stops(workspace.ledger, mains, "erasure", now, scope="marketing", reason="opt_out")
+            rows = _erase_rows(warehouse, token, now)
+    return Erased(from_ledger.messages, from_ledger.withdrawn, in_vault, rows, in_rejects)
+
+
+def _number_of(workspace: Workspace, token: str) -> str | None:
+    if not workspace.vault.exists:
+        return None
+    found = workspace.vault.read(pl.Series([token]))
+    return None if found.is_empty() else str(found["phone"][0])
+
+
+def _erase_rows(connection: Any, token: str, now: Any) -> int:
+    connection.execute(_KEEP_CONSENT, {"token": token, "now": now})
+    tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    rows = 0
+    for table, column in _ROWS:
+        if table in tables:
+            rows += connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [token]).fetchone()[0]
+    for table, column in _WORDS:
+        if table in tables:
+            sql = f"UPDATE {table} SET {column} = '' WHERE token = ? AND {column} <> ''"
+            rows += connection.execute(sql, [token]).fetchone()[0]
+    return int(rows)

@@ -1,0 +1,63 @@
+"""What restricts goes first: refusals and do-not-contact entries into the ledger, before anything is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from chuda.clock import to_us
+from chuda.message_types import Scope
+from chuda.stores.ledger import Ledger
+from chuda.stores.ledger.suppression import Reason, Suppression, suppress
+
+_MAINS = "SELECT token FROM contact_alternate WHERE alternate_token IN (SELECT unnest($tokens)) ORDER BY token"
+_AT_ONCE = 50_000
+
+
+def record_refusals(ledger: Ledger, tokens: Sequence[str], source_file: str, now: datetime) -> int:
+    """Suppress people whose consent an import takes away, for marketing; returns how many were new."""
+    now_us = to_us(now)
+    entries = [
+        Suppression(token, "marketing", "consent_withdrawn", f"file:{source_file}", now_us, now_us) for token in tokens
+    ]
+    return _suppress(ledger, entries)
+
+
+def record_stops(
+    ledger: Ledger, said_at: Mapping[str, datetime | None], source: str, now: datetime, *,
+    scope: Scope = "all", reason: Reason = "do_not_contact",
+) -> int:  # fmt: skip
+    """Suppress people by token, with the time at which each said so (None: now); returns how many were new."""
+    now_us = to_us(now)
+    entries = [
+        Suppression(token, scope, reason, source, to_us(at) if at else now_us, now_us) for token, at in said_at.items()
+    ]
+    return _suppress(ledger, entries)
+
+
+def main_tokens(connection: Any, tokens: Sequence[str]) -> list[str]:
+    """The people who have one of these numbers as a further one: a stop for it covers them."""
+    has_pairs = "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'contact_alternate'"
+    if not tokens or not connection.execute(has_pairs).fetchone()[0]:
+        return []
+    return [row[0] for row in connection.execute(_MAINS, {"tokens": list(tokens)}).fetchall()]
+
+
+def mains_with_times(connection: Any, said_at: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
+    """The people behind further numbers, each with the time at which their number was stopped."""
+    pairs = connection.execute(
+        "SELECT token, alternate_token FROM contact_alternate WHERE alternate_token IN (SELECT unnest($tokens)) "
+        "ORDER BY ALL",
+        {"tokens": list(said_at)},
+    ).fetchall()
+    return {token: said_at[alternate] for token, alternate in pairs}
+
+
+def _suppress(ledger: Ledger, entries: Sequence[Suppression]) -> int:
+    """In transactions of bounded size: a sender waits for the ledger meanwhile."""
+    new = 0
+    for start in range(0, len(entries), _AT_ONCE):
+        with ledger.write() as connection:
+            new += suppress(connection, entries[start : start + _AT_ONCE])
+    return new
