@@ -9,11 +9,7 @@ from pathlib import Path
 
 from prefect import flow
 
-<<<<<<< HEAD
-=======
 from chuda.errors import UsageError
-from chuda.results import StageResult
->>>>>>> main
 from chuda.settings import Language
 from chuda.stores.ledger.releases import claimed_plan
 from chuda.totp import is_timed_code

@@ -9,13 +9,8 @@ from typing import Annotated
 import typer
 
 from chuda.errors import ChudaError
-<<<<<<< HEAD
-from chuda.phones import mask_in_text
-from flows.commands import campaigns, contacts, demo, experiments, feedback, workspace
-=======
 from chuda.phones import mask_phones
-from flows.commands import approvers, campaigns, contacts, demo, feedback, workspace
->>>>>>> main
+from flows.commands import approvers, campaigns, contacts, demo, experiments, feedback, workspace
 
 app = typer.Typer(
     name="chuda",
@@ -24,11 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-<<<<<<< HEAD
-for group in (demo, workspace, contacts, campaigns, experiments, feedback):
-=======
-for group in (demo, workspace, contacts, campaigns, approvers, feedback):
->>>>>>> main
+for group in (demo, workspace, contacts, campaigns, experiments, approvers, feedback):
     group.register(app)
 
 

@@ -2,8 +2,8 @@
 
 A fixed-level test that is looked at again and again finds harm by chance. Here the evidence is an e-value: the
 likelihood of the counts, averaged over all rates above the limit, against that of the limit itself. While nothing is
-wrong its expectation stays at or below 1 at every moment, so that it ever reaches 1/alpha with a chance of at most alpha
-(Ville's inequality), whenever and however often it is looked at. A winner cannot be read from it.
+wrong its expectation stays at or below 1 at every moment, so that it ever reaches 1/alpha with a chance of at most
+alpha (Ville's inequality), whenever and however often it is looked at. A winner cannot be read from it.
 
 Source: Ville (1939); Ramdas, Grünwald, Vovk & Shafer, Game-Theoretic Statistics and Safe Anytime-Valid Inference,
 Statistical Science 38 (2023) 576-601; the mixture over a conjugate prior is Robbins's, Ann. Math. Statist. 41 (1970).
