@@ -12,6 +12,7 @@ import unicodedata
 _INVISIBLE = ("Cc", "Cf", "Cs")
 _SEPARATORS = re.compile(r"[\s,\-\u2010-\u2015\u2212_.()\[\]·•~:]+")
 _DECIMAL_TAIL = re.compile(r"\.0*$")
+_PLAIN = re.compile(r"1[3-9][0-9]{9}")
 _MAINLAND = re.compile(r"(?:(?:\+|00)?(?:86){1,2})?0?(1[3-9][0-9]{9})")
 # Hong Kong, Macau, Taiwan: country code and what a mobile number there looks like (data/reference/number_rules.yaml).
 _REGIONS = re.compile(
@@ -35,6 +36,8 @@ def canonical_phone(text: str) -> str | None:
     Width, invisible characters, separators, a country or trunk prefix and a spreadsheet's `.0` do not matter. Whether
     a prefix is assigned is not looked at: a provider delivered to it or got a reply from it.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     folded = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) not in _INVISIBLE)
     compact = _SEPARATORS.sub("", _DECIMAL_TAIL.sub("", folded.strip().lstrip("'")))
     if not compact.isascii():

@@ -10,7 +10,7 @@ import typer
 
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
-from flows.commands import approvers, campaigns, contacts, demo, experiments, feedback, workspace
+from flows.commands import approvers, campaigns, checking, contacts, demo, experiments, feedback, workspace
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, campaigns, experiments, approvers, feedback):
+for group in (demo, workspace, contacts, checking, campaigns, experiments, approvers, feedback):
     group.register(app)
 
 

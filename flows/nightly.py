@@ -16,7 +16,7 @@ from flows.following import expect_decision
 from flows.progress import Progress, current_progress
 from tasks.contacts.inbox import find_changed_files
 from tasks.contacts.stage import import_contacts, import_do_not_contact, import_events, import_orders
-from tasks.dispatch.stage import dispatch
+from tasks.dispatch.stage import dispatch, watch_approvals
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis
 from tasks.planning.due import find_due_campaigns
@@ -82,7 +82,7 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
 
 @flow(name="dispatch-due", persist_result=False)
 def dispatch_due() -> list[str]:
-    """Send what was approved and is due; safe to run as often as one likes.
+    """Send what was approved and is due, and alert to what was not approved; safe to run as often as one likes.
 
     A plan that may not go on (its approval void, its channel refused) does not hold up the others; the flow fails at
     its end and names it.
@@ -102,6 +102,7 @@ def dispatch_due() -> list[str]:
             expect_decision(plan_id)
         except ChudaError as error:  # one plan's channel in trouble must not hold up the others
             problems.append(f"{plan_id}: {error}")
+    progress.run(watch_approvals)
     if problems:
         raise ProviderTrouble("\n".join(problems))
     return plans

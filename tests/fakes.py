@@ -61,7 +61,7 @@ def put_release(
     window: tuple[int, int] = (480, 1260), number: int = 1, channel_record: str = "{}",
     text: str = "【橙柚生活】您好，周末到店立减20元 拒收请回复R",
 ) -> Release:  # fmt: skip
-    """Seal (and approve) a release of one message per phone."""
+    """Seal (and approve) a release of one message per phone; a `#` in the text becomes the person's place."""
     start = not_before or now
     release = Release(
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=f"hash-{plan_id}", campaign_id="autumn",
@@ -74,7 +74,8 @@ def put_release(
     for seq, start_at in enumerate(range(0, len(people), batch_size)):
         members = people[start_at : start_at + batch_size]
         batch_id = f"{plan_id}-{number}-{seq}"
-        sealed = seal_messages(keys, batch_id, members, [text] * len(members))
+        texts = [text.replace("#", str(n)) for n in range(start_at, start_at + len(members))]
+        sealed = seal_messages(keys, batch_id, members, texts)
         batches.append(SealedBatch(batch_id, seq, tuple(keys.token(p) for p in members), len(members), sealed))
     with ledger.write() as connection:
         if is_approved:

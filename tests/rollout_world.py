@@ -113,8 +113,8 @@ class RolloutWorld:
             connection.execute(text("UPDATE batch SET state = 'accepted', attempts = 1 WHERE release_id = :id"),
                                {"id": release.release_id})  # fmt: skip
             connection.execute(
-                text("INSERT INTO attempt (batch_id, number, release_id, owner, epoch, size, parts, intent_us, outcome) "
-                     "SELECT batch_id, 1, release_id, 'x', 1, size, parts, :us, 'accepted' FROM batch "
+                text("INSERT INTO attempt (batch_id, number, release_id, owner, epoch, size, parts, intent_us, "
+                     "outcome) SELECT batch_id, 1, release_id, 'x', 1, size, parts, :us, 'accepted' FROM batch "
                      "WHERE release_id = :id"), {"us": us, "id": release.release_id})  # fmt: skip
 
     def report(self, now: datetime, opted_out: int = 0, sent_at: datetime = DECIDED) -> None:

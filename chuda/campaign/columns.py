@@ -40,7 +40,12 @@ _COLUMNS = (
     TagColumn("province", "text", "省份简称，如 广东"),
     TagColumn("city", "text", "城市简称，如 深圳"),
     TagColumn("region_tier", "text", "城市级别：一线、新一线、其他、港澳台", ("tier1", "new_tier1", "other", "hmt")),
-    TagColumn("carrier", "text", "运营商；港澳台号码为空", ("mobile", "unicom", "telecom", "broadnet")),
+    TagColumn(
+        "carrier",
+        "text",
+        "运营商；回执表明已携号转网的为 ported；港澳台号码为空",
+        ("mobile", "unicom", "telecom", "broadnet", "ported"),
+    ),
     TagColumn("number_type", "text", "号码类型：基础运营商或虚拟运营商", ("mobile", "mvno")),
     TagColumn("phone_region", "text", "号码所属地区", ("CN", "HK", "MO", "TW")),
     TagColumn("gender", "text", "性别；未知时为空", ("f", "m")),

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from chuda.errors import ProviderTrouble
+from chuda.providers.feeds import Unreadable, parts_field, read_items, text_field, time_field
 from chuda.providers.protocol import (
     ClickEvent,
     DailyTotals,
@@ -20,7 +21,7 @@ from chuda.providers.protocol import (
     ReplyEvent,
     SendResult,
 )
-from chuda.providers.wire import DEADLINE_S, ask, open_client, try_request
+from chuda.providers.wire import DEADLINE_S, ask, open_client, read_retry_after, try_request
 
 PAGE_SIZE = 1000
 
@@ -49,10 +50,7 @@ class GenericProvider:
         return SendResult(answer) if isinstance(answer, MessageResult) else classify_answer(answer)
 
     async def find(
-        self,
-        batch_id: str,
-        messages: Sequence[OutgoingMessage],  # noqa: ARG002
-        since: datetime,  # noqa: ARG002
+        self, batch_id: str, messages: Sequence[OutgoingMessage], since: datetime
     ) -> Mapping[str, MessageResult]:
         """What the provider has of a batch; messages it does not name it does not have."""
         body = await self._get("/messages", {"batch_id": batch_id})
@@ -63,15 +61,15 @@ class GenericProvider:
 
     async def receipts(self, cursor: str) -> Page[ReceiptEvent]:
         """Receipts after `cursor`."""
-        return await self._page("/receipts", cursor, _receipt)
+        return await self._page("/receipts", cursor, read_receipt)
 
     async def replies(self, cursor: str) -> Page[ReplyEvent]:
         """Replies after `cursor`."""
-        return await self._page("/replies", cursor, _reply)
+        return await self._page("/replies", cursor, read_reply)
 
     async def clicks(self, cursor: str) -> Page[ClickEvent]:
         """Clicks after `cursor`."""
-        return await self._page("/clicks", cursor, _click)
+        return await self._page("/clicks", cursor, read_click)
 
     async def statistics(self, day: date) -> DailyTotals:
         """The provider's figures of a day."""
@@ -86,15 +84,16 @@ class GenericProvider:
         """Give back the connections."""
         await self._client.aclose()
 
-    async def _page(self, path: str, cursor: str, read: Callable[[dict[str, Any]], Event]) -> Page[Event]:
+    async def _page(self, path: str, cursor: str, read: Callable[[Mapping[str, Any]], Event]) -> Page[Event]:
         body = await self._get(path, {"cursor": cursor, "limit": str(PAGE_SIZE)})
         try:
-            items = [read(item) for item in body["items"]]
-            return Page(items, str(body["cursor"]), more=len(items) >= PAGE_SIZE)
-        except (KeyError, TypeError, ValueError) as error:
+            items, position = list(body["items"]), str(body["cursor"])
+        except (KeyError, TypeError) as error:
             raise ProviderTrouble(
                 f"the provider's answer to {path} was not as documented; nothing was taken"
             ) from error
+        events, unreadable = read_items(items, read)
+        return Page(events, position, more=len(items) >= PAGE_SIZE, unreadable=unreadable)
 
     async def _get(self, path: str, query: dict[str, str]) -> Any:
         request = self._client.build_request("GET", path, params=query)
@@ -113,7 +112,7 @@ def classify_answer(response: httpx.Response) -> SendResult:
     not sent. Any other 4xx with a readable code: rejected. Everything else (5xx, unreadable): unknown.
     """
     if response.status_code == 429:
-        return SendResult(MessageResult("not_sent", "429"), retry_after_s=_retry_after(response))
+        return SendResult(MessageResult("not_sent", "429"), retry_after_s=read_retry_after(response))
     if response.status_code in (401, 403):
         return SendResult(
             MessageResult("not_sent", str(response.status_code)), stop="the provider refused the credentials"
@@ -141,29 +140,32 @@ def _found(item: dict[str, Any]) -> MessageResult:
     return MessageResult("accepted", str(item["status"]))
 
 
-def _retry_after(response: httpx.Response) -> float:
-    try:
-        return max(0.0, float(response.headers.get("Retry-After", "1")))
-    except ValueError:
-        return 1.0
-
-
-def _receipt(item: dict[str, Any]) -> ReceiptEvent:
+def read_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
+    """One item of `/receipts`, pulled or pushed; raises `Unreadable`."""
+    status = text_field(item, "status")
+    if status not in ("delivered", "failed"):
+        raise Unreadable("status_unknown")
     return ReceiptEvent(
-        message_id=str(item["message_id"]),
-        phone=str(item["phone"]),
-        status="delivered" if item["status"] == "delivered" else "failed",
-        code=str(item["code"]),
-        parts=int(item["parts"]),
-        reported_at=datetime.fromisoformat(item["reported_at"]),
+        message_id=text_field(item, "message_id"),
+        phone=text_field(item, "phone", is_needed=False),
+        status="delivered" if status == "delivered" else "failed",
+        code=text_field(item, "code", is_needed=False),
+        parts=parts_field(item, "parts"),
+        reported_at=time_field(item, "reported_at"),
     )
 
 
-def _reply(item: dict[str, Any]) -> ReplyEvent:
-    return ReplyEvent(str(item["phone"]), str(item["text"]), datetime.fromisoformat(item["received_at"]))
+def read_reply(item: Mapping[str, Any]) -> ReplyEvent:
+    """One item of `/replies`, pulled or pushed; raises `Unreadable`."""
+    return ReplyEvent(text_field(item, "phone"), text_field(item, "text"), time_field(item, "received_at"))
 
 
-def _click(item: dict[str, Any]) -> ClickEvent:
+def read_click(item: Mapping[str, Any]) -> ClickEvent:
+    """One item of `/clicks`, pulled or pushed; raises `Unreadable`."""
     return ClickEvent(
-        str(item["message_id"]), str(item["phone"]), str(item["link"]), datetime.fromisoformat(item["clicked_at"])
+        text_field(item, "message_id", is_needed=False),
+        text_field(item, "phone"),
+        text_field(item, "link", is_needed=False),
+        time_field(item, "clicked_at"),
+        text_field(item, "user_agent", is_needed=False),
     )

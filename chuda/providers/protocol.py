@@ -57,7 +57,8 @@ class ReceiptEvent:
     """The fate of one message as the network reported it.
 
     Providers that echo only the request leave `message_id` empty: it is the message to `phone` in `batch_id`. Where
-    both are empty the provider echoed nothing, and only phone and time are left to go by.
+    both are empty the provider echoed nothing, and only phone and time are left to go by. `reported_at` is None where
+    the provider told no readable time, `parts` 0 where it told none.
     """
 
     message_id: str
@@ -65,36 +66,50 @@ class ReceiptEvent:
     status: Literal["delivered", "failed"]
     code: str
     parts: int
-    reported_at: datetime
+    reported_at: datetime | None
     batch_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyEvent:
-    """A text somebody sent back."""
+    """A text somebody sent back; `received_at` is None where the provider told no readable time."""
 
     phone: str = field(repr=False)
     text: str = field(repr=False)
-    received_at: datetime
+    received_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class ClickEvent:
-    """Somebody followed the link of a message."""
+    """Somebody, or a program that looks at links (see its `user_agent`), followed the link of a message."""
 
     message_id: str
     phone: str = field(repr=False)
-    link: str
-    clicked_at: datetime
+    link: str = field(repr=False)
+    clicked_at: datetime | None
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableItem:
+    """An item of a feed that is no event: why, and what stood there with numbers masked."""
+
+    reason: str
+    item: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Event]):
-    """Events after a cursor; `cursor` is where to go on, `more` whether to ask again at once."""
+    """Events after a cursor; `cursor` is where to go on, `more` whether to ask again at once.
+
+    One bad item never costs its page: it is among `unreadable`. A queue that forgets what it handed over (Tencent's)
+    has no place to go on from: its `cursor` is empty, and whoever asked keeps the page before asking again.
+    """
 
     items: Sequence[Event]
     cursor: str
     more: bool
+    unreadable: Sequence[UnreadableItem] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ the same messages again. `SafeTransport` looks at the error underneath and tells
 from __future__ import annotations
 
 import asyncio
+import logging
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -23,6 +24,7 @@ DEADLINE_S = 8.0
 
 _CONNECT_S = 4.0
 _CONNECTIONS = 64
+_LONGEST_PAUSE_S = 3600.0
 # Shorter than any server's: a connection that the other side closes first leaves an outcome unknown.
 _KEEP_ALIVE_S = 5.0
 # Nothing of the request can have reached the provider.
@@ -81,12 +83,37 @@ def open_client(
         transport: another way out, for tests.
         trust_env: whether the proxy that the environment names is used.
     """
+    # It would write every address asked for into the log, and Aliyun's hold phone numbers.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     return httpx.AsyncClient(
         base_url=endpoint,
         timeout=httpx.Timeout(DEADLINE_S, connect=_CONNECT_S, pool=_CONNECT_S),
         transport=transport or SafeTransport(_proxy_for(endpoint) if trust_env else None),
         trust_env=False,
     )
+
+
+def read_retry_after(response: httpx.Response) -> float:
+    """The pause in seconds that a 429 asks for; one second where it names none."""
+    try:
+        return min(_LONGEST_PAUSE_S, max(0.0, float(response.headers.get("Retry-After", "1"))))
+    except ValueError:
+        return 1.0
+
+
+class Pace:
+    """Lets at most so many pass per second, evenly; for queries a provider limits."""
+
+    def __init__(self, per_second: float) -> None:
+        self._interval_s = 1.0 / per_second
+        self._next_s = 0.0
+
+    async def turn(self) -> None:
+        """Return when it is the caller's turn."""
+        now_s = asyncio.get_running_loop().time()
+        mine_s = max(now_s, self._next_s)
+        self._next_s = mine_s + self._interval_s
+        await asyncio.sleep(mine_s - now_s)
 
 
 def _proxy_for(endpoint: str) -> str | None:

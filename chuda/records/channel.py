@@ -18,6 +18,7 @@ from chuda.campaign.slot import Slot, SlotText
 from chuda.files import Finding, Lang, Loaded, read_yaml
 from chuda.files.model import FileModel
 from chuda.files.types import Distinct, Flag, Items, Number, Slug, Text, Url, Whole, is_loopback, wrong
+from chuda.records.filed import FiledTemplate
 from chuda.records.licence import Licence
 from chuda.records.vetting import Tested, Vetting
 
@@ -36,6 +37,11 @@ CREDENTIALS: Mapping[str, tuple[str, ...]] = {
 
 BATCH_LIMITS: Mapping[str, int] = {"generic": 1000, "aliyun": 100, "tencent": 200}
 """The most messages each provider takes in one request (providers.md)."""
+
+BatchRule = Literal["any", "one_template", "one_text"]
+
+BATCH_RULES: Mapping[str, BatchRule] = {"generic": "any", "aliyun": "one_template", "tencent": "one_text"}
+"""What the messages of one request must have in common."""
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _SIGNATURE = re.compile(r"[^【】\[\]\s]{2,12}")
@@ -105,6 +111,8 @@ class ChannelRecord(FileModel):
     definitive_query: Flag = Field(False, description="状态查询是否可靠到“查无”即未发送")
     query_grace_seconds: Annotated[int, Whole(1, 86_400)] = Field(300, description="提交多久以后查询才算数")
     signatures: Items[Signature] = Field((), description="在该渠道报备过的签名，不带【】")
+    app_id: Text | None = Field(None, description="应用编号（SmsSdkAppId），tencent 必填")
+    filed_templates: Items[FiledTemplate] = Field((), description="在该渠道报备过的模板，aliyun / tencent 必填")
     template_codes: dict[Text, Text] = Field(default_factory=dict, description="模板库名称 -> 服务商模板编号")
     vetting: Vetting | None = Field(None, description="考察问卷")
     tested: Tested | None = Field(None, description="三段测试结果")
@@ -117,6 +125,17 @@ class ChannelRecord(FileModel):
         yield from _check_credentials(parts)
         yield from _check_limits(parts)
         yield from _check_links(parts)
+        yield from _check_templates(parts)
+
+    @property
+    def account_key(self) -> str:
+        """What shares the provider's limits: the account at the provider, whatever the channel is called."""
+        return f"{self.adapter}:{self.account}"
+
+    @property
+    def batch_rule(self) -> BatchRule:
+        """What the messages of one request must have in common."""
+        return BATCH_RULES[self.adapter]
 
     def identity(self) -> dict[str, Any]:
         """The record as plain values for a plan's hash: all of it, but for the port a simulator happens to listen on.
@@ -150,8 +169,10 @@ def _check_endpoint(parts: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("endpoint",), "simulator_not_local")
     if not parts["simulator"] and not local and not parts["endpoint"].startswith("https://"):
         yield Finding(("endpoint",), "endpoint_not_https")
-    if parts.get("adapter") == "tencent" and "region" in parts and parts["region"] is None:
-        yield Finding(("region",), "region_missing")
+    if parts.get("adapter") == "tencent":
+        for key in ("region", "app_id"):
+            if key in parts and parts[key] is None:
+                yield Finding((key,), f"{key}_missing")
 
 
 def _check_credentials(parts: Mapping[str, Any]) -> Iterator[Finding]:
@@ -186,6 +207,15 @@ def _check_links(parts: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("click_tracking",), "tracking_without_links")
     if parts["click_tracking"] == "per_message" and parts["links"] in ("filed", "text"):
         yield Finding(("click_tracking",), "tracking_needs_variable_links", {"links": parts["links"]})
+
+
+def _check_templates(parts: Mapping[str, Any]) -> Iterator[Finding]:
+    if {"adapter", "filed_templates"} <= parts.keys():
+        takes_codes = BATCH_RULES[parts["adapter"]] != "any"
+        if takes_codes and not parts["filed_templates"]:
+            yield Finding(("filed_templates",), "filed_templates_missing", {"adapter": parts["adapter"]})
+        if parts["filed_templates"] and not takes_codes:
+            yield Finding(("filed_templates",), "filed_templates_unused", on_key=True)
 
 
 def load_channel(path: Path, *, lang: Lang = "zh") -> Loaded[ChannelRecord]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,15 +27,21 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-@contextmanager
-def writing_marts(warehouse: Connection, path: Path) -> Iterator[Connection]:
-    """A connection that creates tables in a new marts file and reads the warehouse, both by plain names.
+class NoMartsYet(UsageError):
+    """There is no marts file that could be opened."""
 
-    At the end the file is made durable and renamed to `path`; after an exception it is removed and `path` stays as it
-    was. Whoever holds the old file open keeps it. A second refresh waits for the first.
+
+@contextmanager
+def writing_marts(warehouse: Connection, path: Path, *, is_copied: bool = False) -> Iterator[Connection]:
+    """A connection that writes tables of a new marts file and reads the warehouse, both by plain names.
+
+    The new file is empty, or with `is_copied` a copy of the one at `path`. At the end it is made durable and renamed
+    to `path`; after an exception it is removed and `path` stays as it was. Whoever holds the old file open keeps it.
+    A second refresh waits for the first.
 
     Raises:
         ChudaError: `warehouse` has an open transaction, whose changes would be missed: commit first.
+        NoMartsYet: there is nothing to copy, or it is damaged.
     """
     if _has_open_transaction(warehouse):
         raise ChudaError("the marts are built from what is committed: end the warehouse transaction, then refresh")
@@ -43,6 +50,8 @@ def writing_marts(warehouse: Connection, path: Path) -> Iterator[Connection]:
     with _alone(path):
         _remove(fresh)
         try:
+            if is_copied:
+                _copy(path, fresh)
             with _attached(warehouse, fresh) as connection:
                 yield connection
             _publish(fresh, path)
@@ -56,14 +65,14 @@ def open_marts(path: Path) -> Connection:
     A process that still holds an older file of this path gets that one again: close it first.
 
     Raises:
-        UsageError: there is none yet, or it is damaged.
+        NoMartsYet: there is none yet, or it is damaged.
     """
     if not path.exists():
-        raise UsageError(f"there are no marts yet ({path.name}): run `chuda kpi refresh`")
+        raise NoMartsYet(f"there are no marts yet ({path.name}): run `chuda kpi refresh`")
     try:
         connection = duckdb.connect(str(path), read_only=True, config=_SETTINGS)
     except duckdb.Error as error:
-        raise UsageError(
+        raise NoMartsYet(
             f"{path.name} cannot be opened ({type(error).__name__}): run `chuda kpi refresh`, which writes it anew"
         ) from error
     connection.execute("SET TimeZone = 'Asia/Shanghai'")
@@ -102,7 +111,10 @@ def _attached(warehouse: Connection, fresh: Path) -> Iterator[Connection]:
         assert row is not None
         quoted = str(fresh).replace("'", "''")
         connection.execute("SET TimeZone = 'Asia/Shanghai'")
-        connection.execute(f"ATTACH '{quoted}' AS {MARTS_ALIAS} (READ_WRITE)")
+        try:
+            connection.execute(f"ATTACH '{quoted}' AS {MARTS_ALIAS} (READ_WRITE)")
+        except duckdb.Error as error:
+            raise NoMartsYet(f"{fresh.stem} cannot be opened ({type(error).__name__})") from error
         try:
             connection.execute(f"""SET search_path = '{MARTS_ALIAS}.main,"{row[0]}".main'""")
             connection.execute("BEGIN")
@@ -115,6 +127,12 @@ def _attached(warehouse: Connection, fresh: Path) -> Iterator[Connection]:
         finally:
             connection.execute("RESET search_path")
             connection.execute(f"DETACH {MARTS_ALIAS}")
+
+
+def _copy(path: Path, fresh: Path) -> None:
+    if not path.exists():
+        raise NoMartsYet(f"there are no marts yet ({path.name})")
+    shutil.copyfile(path, fresh)
 
 
 def _publish(fresh: Path, path: Path) -> None:

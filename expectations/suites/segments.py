@@ -1,34 +1,44 @@
-"""What must hold of the segments before campaigns may use them."""
+"""What must hold of the tags and segments before campaigns may use them."""
 
 from __future__ import annotations
 
-from expectations.rules import Suite, no_rows, not_null, some_rows, tokens_only
+from expectations.rules import Suite, between, no_rows, not_null, one_of, some_rows, tokens_only
+
+_STAGES = ("pregnant", "age_0_1", "age_1_3", "age_3_6", "none")
 
 SEGMENTS = Suite(
     name="segments",
-    table="segment_now",
+    table="tags_checked",
     rules=(
-        some_rows("somebody is in some segment", severity="warn"),
-        not_null("segment", "every membership names its segment"),
+        some_rows("there are contacts", severity="warn"),
         tokens_only(),
+        not_null("segments", "everybody's segments are known"),
         no_rows(
-            "member_once",
-            "nobody is twice in one segment",
-            "SELECT segment, count(*) AS n FROM {batch} GROUP BY segment, token HAVING count(*) > 1",
+            "every_contact_once",
+            "every contact is tagged once",
+            "SELECT count(*) AS n FROM {batch} HAVING count(*) <> (SELECT count(*) FROM contact_clean)",
         ),
+        one_of("life_stage", _STAGES, "every life stage is one of those that are documented"),
+        between("r_score", 1, 5, "recency scores are 1 to 5"),
+        between("f_score", 1, 5, "frequency scores are 1 to 5"),
+        between("m_score", 1, 5, "spending scores are 1 to 5"),
+        between("discount_share", 0, 1, "discounts are a share of what was paid", severity="warn"),
         no_rows(
-            "members_are_contacts",
-            "every member is a contact",
-            "SELECT s.segment FROM {batch} s LEFT JOIN contact_clean c ON c.token = s.token WHERE c.token IS NULL",
+            "somebody_in_some_segment",
+            "somebody is in some segment",
+            "SELECT count(*) AS n FROM {batch} HAVING count(*) > 0 AND max(segments) = 0",
+            severity="warn",
         ),
         no_rows(
             "no_sudden_halving",
-            "no segment of 100 or more lost half its members since the last refresh",
-            "WITH before AS (SELECT segment, count(*) AS people FROM segment_member WHERE to_at IS NULL"
-            " GROUP BY segment),"
-            " after AS (SELECT segment, count(*) AS people FROM {batch} GROUP BY segment)"
-            " SELECT b.segment FROM before b LEFT JOIN after a ON a.segment = b.segment"
-            " WHERE b.people >= 100 AND coalesce(a.people, 0) < b.people * 0.5",
+            "no segment of 100 or more lost half its people since the last refresh",
+            "SELECT segment FROM segment_size_now WHERE people_before >= 100 AND people < people_before * 0.5",
+            severity="warn",
+        ),
+        no_rows(
+            "no_sudden_tripling",
+            "no segment became more than three times as large since the last refresh",
+            "SELECT segment FROM segment_size_now WHERE people >= 100 AND people > people_before * 3",
             severity="warn",
         ),
     ),

@@ -1,17 +1,22 @@
-"""Commands around a campaign: check, plan, approve, send, watch, report."""
+"""Commands around a campaign: plan, send, watch, decide, report."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands.approvers import As, Code, approver_name
-from flows.commands.output import StageLines, console, is_json, language, say, show, show_table
+from flows.commands.output import StageLines, console, language, say, show, show_table
+
+if TYPE_CHECKING:
+    from tasks.content.findings import Finding
 
 CampaignFile = Annotated[Path, typer.Argument(help="campaign file (YAML)")]
 PlanId = Annotated[str, typer.Argument(help="plan id, as `chuda plan` prints it")]
@@ -20,7 +25,6 @@ PlanId = Annotated[str, typer.Argument(help="plan id, as `chuda plan` prints it"
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     for command in (
-        check,
         plan,
         send,
         pause,
@@ -34,61 +38,62 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def check(text: Annotated[str, typer.Argument(help="a text, a file of texts (one a line), or - for stdin")]) -> None:
-    """Check texts as they would be checked before sending; findings with place, law and advice."""
-    import sys
-
-    from chuda.errors import Refused
-    from chuda.settings import read_settings
-    from tasks.content.checks import check_text
-    from tasks.planning.briefing import checking_context
-
-    path = Path(text)
-    lines = (
-        sys.stdin.read().splitlines() if text == "-"
-        else path.read_text(encoding="utf-8").splitlines() if len(text) < 255 and path.is_file() else [text]
-    )  # fmt: skip
-    context = checking_context(read_settings())
-    blocked = 0
-    for number, line in enumerate((line for line in lines if line.strip()), start=1):
-        for f in check_text(line, context):
-            blocked += f.severity == "block"
-            advice, law = say(f.advice, f.advice_en), say(f.law, f.law_en)
-            message = f.message(language())
-            data = {"line": number, "start": f.start + 1, "end": f.end, "rule": f.rule, "severity": f.severity,
-                    "excerpt": f.excerpt, "message": message, "law": law, "advice": advice}  # fmt: skip
-            show(data, f"{number}:{f.start + 1}: {f.severity} {f.rule}: {message}「{f.excerpt}」({law}) → {advice}")
-    if blocked:
-        raise Refused(say(f"{blocked} 处必须修改", f"{blocked} findings must be mended"))
-    if not is_json():
-        console.print(say("没有必须修改的问题", "nothing must be mended"))
-
-
-def plan(campaign: CampaignFile) -> None:
+def plan(
+    campaign: Annotated[str, typer.Argument(help="campaign file (YAML), or the id of a plan to look at again")],
+    diff: Annotated[str | None, typer.Option(help="also say what changed against this earlier plan")] = None,
+) -> None:
     """Who would get what and when, who not and why, what it costs; stores the plan and prints its id."""
-    _refuse_early(campaign)
-    from chuda.workspace import open_workspace
+    if _is_plan_id(campaign):
+        _show_plan(campaign, diff)
+        return
+    flags, warnings = _refuse_early(Path(campaign))
     from flows.campaign import listening, plan_campaign
-    from tasks.planning.summary import plan_lines
 
     with listening(StageLines()):
-        plan_id = plan_campaign(str(campaign))
+        plan_id = plan_campaign(campaign)
+    _show_plan(plan_id, diff, flags, warnings)
+
+
+def _is_plan_id(text: str) -> bool:
+    return re.fullmatch(r"p[0-9a-f]{11}", text) is not None and not Path(text).exists()
+
+
+def _show_plan(
+    plan_id: str, diff: str | None, flags: Sequence[Finding] | None = None, warnings: Sequence[str] = ()
+) -> None:
+    """Print a plan, and how it differs from an earlier one; its id alone is the last line."""
+    from chuda.workspace import open_workspace
+    from tasks.planning.difference import compare_plans, difference_lines
+    from tasks.planning.figures import read_figures
+    from tasks.planning.review import flags_of_plan
+    from tasks.planning.summary import plan_lines
+
     with open_workspace() as workspace, workspace.warehouse.read() as connection:
-        for line in plan_lines(connection, plan_id, language()):
-            show({"line": line}, line)
-    show({"plan_id": plan_id}, plan_id)
+        figures = read_figures(connection, plan_id)
+        flags = flags_of_plan(connection, workspace.settings, figures) if flags is None else flags
+        found = compare_plans(connection, diff, plan_id) if diff else None
+    lines = plan_lines(figures, language(), flags, warnings)
+    if found:
+        lines += ["", *difference_lines(found, language())]
+    said = [{"rule": one.rule, "excerpt": one.excerpt, "message": one.message(language())} for one in flags]
+    data = figures.to_json() | {"flags": said, "timing_warnings": list(warnings)}
+    show(data | ({"difference": found.to_json()} if found else {}), "\n".join([*lines, "", plan_id]))
 
 
-def _refuse_early(campaign: Path) -> None:
-    """Say what is wrong with a campaign before Prefect takes its seconds to start."""
+def _refuse_early(campaign: Path) -> tuple[Sequence[Finding], Sequence[str]]:
+    """Say what is wrong with a campaign before Prefect takes its seconds to start; returns what is only flagged."""
     from chuda.workspace import open_workspace
     from tasks.planning.briefing import read_briefing
+    from tasks.planning.review import refuse_changed_after_release
     from tasks.planning.texts import check_campaign_texts
 
     with open_workspace() as workspace:
         briefing = read_briefing(workspace.settings, campaign, workspace.clock.now())
+        refuse_changed_after_release(workspace, briefing)
     templates = [template for wording in briefing.wordings.values() for template in wording.values()]
-    check_campaign_texts(templates, briefing.context)
+    flags = check_campaign_texts(templates, briefing.context)
+    unique = {(flag.message_key, flag.excerpt): flag for flag in flags}
+    return tuple(unique.values()), briefing.timing.warnings
 
 
 def send(plan_id: PlanId, wait: Annotated[bool, typer.Option(help="wait for the slot and the window")] = False) -> None:

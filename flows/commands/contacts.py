@@ -11,6 +11,7 @@ import typer
 
 from chuda.results import StageResult
 from flows.commands.output import StageLines, console, is_json, say, show, show_table
+from flows.commands.segments import export_segment, refresh, show_segments
 
 Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
 Kind = Literal["contacts", "orders", "events", "do_not_contact"]
@@ -37,7 +38,7 @@ def register(app: typer.Typer) -> None:
         ("orders", "订单 / orders", {"import": import_order_files}),
         ("events", "事件 / events", {"import": import_event_files}),
         ("do-not-contact", "禁发名单 / do-not-contact lists", {"import": import_stop_files}),
-        ("segments", "分群 / segments", {"refresh": refresh, "show": show_segments}),
+        ("segments", "分群 / segments", {"refresh": refresh, "show": show_segments, "export": export_segment}),
     )
     for name, help_text, commands in groups:
         group = typer.Typer(help=help_text, no_args_is_help=True)
@@ -212,28 +213,6 @@ def erase_contact(
         f"{done.withdrawn_messages} messages not sent; no import brings them back",
     )
     show({"person": found.shown, **asdict(done)}, text)
-
-
-def refresh() -> None:
-    """Recompute tags, life stages and segments."""
-    from tasks.segments.stage import refresh_all_segments
-
-    result = refresh_all_segments.fn()
-    text = say(f"{result.rows_in:,} 人，{result.rows_out:,} 个分群归属", f"{result.rows_in:,} people tagged")
-    show({"contacts": result.rows_in, "memberships": result.rows_out, "verdict": result.verdict}, text)
-
-
-def show_segments() -> None:
-    """Sizes of all segments."""
-    from chuda.workspace import open_workspace
-    from tasks.planning.briefing import load_all_segments
-    from tasks.segments.refresh import segment_sizes
-
-    with open_workspace() as workspace, workspace.warehouse.read() as connection:
-        sizes = segment_sizes(connection)
-        labels = {segment.name: segment.label for segment in load_all_segments(workspace.settings)}
-    rows = [(name, labels.get(name, ""), size) for name, size in sizes.items()]
-    show_table(say("分群", "segments"), say("名称,说明,人数", "name,label,people").split(","), rows)
 
 
 def optout(

@@ -37,13 +37,17 @@ def pull() -> None:
     """Take in what all channels have to report; opt-outs are in force at once."""
     from time import perf_counter
 
+    from chuda.errors import ProviderTrouble
     from tasks.feedback.stage import collect_feedback
 
     started = perf_counter()
     result = collect_feedback.fn()
     StageLines()(result, perf_counter() - started)
-    text = ", ".join(f"{name} {count}" for name, count in result.details.items())
+    trouble = result.details.get("trouble")
+    text = ", ".join(f"{name} {count}" for name, count in result.details.items() if name != "trouble")
     show(dict(result.details), text)
+    if trouble:
+        raise ProviderTrouble(say(f"这些渠道没有取到，请稍后再取：{trouble}", f"pull these channels again: {trouble}"))
 
 
 def refresh() -> None:

@@ -29,6 +29,7 @@ STAGES = {
     "decision": ("A/B 判定", "A/B decision"),
     "rollout": ("推广", "roll-out"),
     "approval": ("批准并封装", "approval and sealing"),
+    "approvals": ("未批准的计划", "plans nobody approved"),
     "planning": ("计划", "plan"),
     "dispatch": ("发送", "dispatch"),
     "feedback": ("回执与回复", "feedback"),

@@ -18,6 +18,13 @@ _BILLING = Said(
 _LINK_RULES = Said("通道商链接规范", "Provider link rules")
 _TEMPLATE_RULES = Said("通道商模板规范", "Provider template rules")
 
+TEMPLATE_UNREADABLE = Notice(
+    "template.unreadable",
+    "block",
+    Said("模板读不懂：{said}", "The template cannot be read: {said}"),
+    _TEMPLATE_RULES,
+    Said("写成 {{变量}} 或 {{变量|后备文字}}", "Write {{variable}} or {{variable|fallback}}"),
+)
 SIGNATURE_MISSING = Notice(
     "signature.missing",
     "block",

@@ -10,6 +10,7 @@ from chuda.results import StageResult
 from chuda.workspace import open_workspace
 from tasks.compliance.audience import exclude
 from tasks.planning.briefing import read_briefing
+from tasks.planning.filing import drop_unfiled
 from tasks.planning.texts import check_campaign_texts, overflow_policy, render_texts
 from tasks.stage import open_stage, stage_task
 
@@ -37,6 +38,7 @@ def render_messages(campaign_file: str) -> StageResult:
             "(SELECT 1 FROM audience_excluded x WHERE x.token = c.token) ORDER BY c.token"
         ).pl()
         rendered = render_texts(people, briefing.wordings, overflow_policy(briefing.campaign), briefing.context)
+        rendered = drop_unfiled(rendered, briefing.channel)
         exclude(connection, rendered.excluded)
         connection.register("incoming", rendered.texts.to_arrow())
         connection.execute("CREATE OR REPLACE TABLE message_rendered AS SELECT * FROM incoming")

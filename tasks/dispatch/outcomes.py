@@ -10,6 +10,7 @@ from chuda.stores.ledger.dispatching import Claim, OpenQuestion, RequestOutcome
 
 FIRST_RETRY_S = 2.0
 LONGEST_RETRY_S = 60.0
+_LONGEST_POSITION = 4  # a request takes at most 1,000 messages
 
 
 def message_id(batch_id: str, position: int) -> str:
@@ -20,7 +21,8 @@ def message_id(batch_id: str, position: int) -> str:
 def parse_message_id(text: str) -> tuple[str, int] | None:
     """(batch id, position) of one of our message ids; None for somebody else's."""
     batch_id, _, position = text.rpartition(".")
-    return (batch_id, int(position)) if batch_id and position.isdigit() else None
+    is_position = position.isascii() and position.isdigit() and len(position) <= _LONGEST_POSITION
+    return (batch_id, int(position)) if batch_id and is_position else None
 
 
 def settle_answer(claim: Claim, answer: SendResult) -> RequestOutcome:

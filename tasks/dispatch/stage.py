@@ -22,6 +22,7 @@ from tasks.dispatch.approving import (
 )
 from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
 from tasks.dispatch.sender import SendReport
+from tasks.dispatch.watching import find_missed, record_missed
 from tasks.dispatch.worker import send_release
 from tasks.feedback.mirror import mirror_ledger
 from tasks.stage import open_stage, stage_task
@@ -59,6 +60,18 @@ def approve_plan(plan_id: str, approved_by: str, code: str = "", release_number:
         "waiting": ", ".join(release.release_id for release in left),
     }
     return StageResult("approval", "release", messages, messages, details=details)
+
+
+@stage_task("watch approvals")
+def watch_approvals() -> StageResult:
+    """Find plans whose slot has come, or is over, without an approval; what is new becomes an alert."""
+    with open_workspace() as workspace:
+        now = workspace.clock.now()
+        missed = find_missed(workspace, now)
+        new = record_missed(workspace, missed, now)
+    details = {f"{one.plan_id} {one.event}": f"{one.messages} messages" for one in new}
+    verdict = "warned" if missed else "passed"
+    return StageResult("approvals", "approval_missed", len(missed), len(new), verdict=verdict, details=details)
 
 
 @stage_task("dispatch")

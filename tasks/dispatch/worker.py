@@ -27,7 +27,7 @@ def limits_of(record: ChannelRecord) -> ChannelLimits:
         parts_per_second=record.rate_parts_per_second,
         parts_per_minute=record.rate_parts_per_minute,
         parts_per_day=record.rate_parts_per_day,
-        account=f"{record.adapter}:{record.account}",
+        account=record.account_key,
         is_query_definitive=record.definitive_query,
         query_grace_s=record.query_grace_seconds,
     )
@@ -60,7 +60,7 @@ async def send_release(
     """
     record = ChannelRecord.model_validate_json(release.channel_record)
     check_sendable(record, clock)
-    provider = open_provider(record, credentials)
+    provider = open_provider(record, credentials, clock=clock)
     owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     limits = limits_of(record)
     if clock.kind == "simulated":

@@ -1,124 +1,71 @@
-"""Pulling what a channel has to report; every page is kept in the transaction that moves its cursor."""
+"""Pulling what a channel has to report: every page is on disk, tokenised, before anything is made of it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from chuda.clock import Clock, to_us
+from chuda.clock import Clock
 from chuda.keys import Keys
-from chuda.phones import mask_phones
 from chuda.providers.protocol import ClickEvent, Page, Provider, ReceiptEvent, ReplyEvent
-from chuda.stores.ledger import Connection, Ledger
-from chuda.stores.ledger.feedback import ClickRow, ReceiptRow, ReplyRow, append_events, move_cursor, read_cursor
-from chuda.stores.ledger.suppression import Suppression, suppress
-from tasks.content.replies import COMPLAINT, OPT_OUT, ReplyWords, classify_reply
-from tasks.dispatch.outcomes import parse_message_id
+from chuda.stores.ledger import Ledger
+from chuda.stores.ledger.feedback import read_cursor
+from chuda.stores.ledger.queue import keep_pulled
+from tasks.feedback.intake import make_page
+from tasks.feedback.items import CLICKS, RECEIPTS, REPLIES
 
-Event = TypeVar("Event")
-_FOREIGN = ("", -1)
-
-
-@dataclass(frozen=True, slots=True)
-class PulledEvents:
-    """How many events a pull took from each feed, and how many of the replies stop further messages."""
-
-    receipts: int = 0
-    replies: int = 0
-    clicks: int = 0
-    opt_outs: int = 0
-    complaints: int = 0
+Event = TypeVar("Event", ReceiptEvent, ReplyEvent, ClickEvent)
+PAGES_AT_ONCE = 10_000
+"""A feed that never ends is left for the next pull after so many pages."""
 
 
 class Puller:
-    """Takes the feeds of one channel into the ledger; safe to repeat, and to be killed at any point."""
+    """Takes the feeds of one channel into the ledger's queue; safe to repeat, and to be killed at any point."""
 
-    def __init__(
-        self, ledger: Ledger, keys: Keys, clock: Clock, provider: Provider, channel: str, words: ReplyWords,
-        keywords: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+    def __init__(self, ledger: Ledger, keys: Keys, clock: Clock, provider: Provider, channel: str) -> None:
         self._ledger = ledger
         self._keys = keys
         self._clock = clock
         self._provider = provider
         self._channel = channel
-        self._words = words
-        self._keywords = keywords
-        self._opt_outs = self._complaints = 0
 
-    async def pull(self, has_clicks: bool) -> PulledEvents:
+    async def pull(self, has_clicks: bool) -> int:
         """Take everything that is there now.
 
         Args:
             has_clicks: whether the channel reports clicks.
 
+        Returns:
+            How many items were kept, rejects among them.
+
         Raises:
             ProviderTrouble: the provider did not answer; what was taken stays, the rest comes next time.
         """
         # Replies first: an opt-out must not wait behind a long queue of receipts.
-        replies = await self._drain("replies", self._provider.replies, self._keep_replies)
-        receipts = await self._drain("receipts", self._provider.receipts, self._keep_receipts)
-        clicks = await self._drain("clicks", self._provider.clicks, self._keep_clicks) if has_clicks else 0
-        return PulledEvents(receipts, replies, clicks, self._opt_outs, self._complaints)
+        kept = await self._drain(REPLIES, self._provider.replies)
+        kept += await self._drain(RECEIPTS, self._provider.receipts)
+        return kept + (await self._drain(CLICKS, self._provider.clicks) if has_clicks else 0)
 
-    async def _drain(
-        self, feed: str, ask: Callable[[str], Awaitable[Page[Event]]],
-        keep: Callable[[Connection, Sequence[Event], datetime], None],
-    ) -> int:  # fmt: skip
+    async def _drain(self, feed: str, ask: Callable[[str], Awaitable[Page[Event]]]) -> int:
         taken = 0
         with self._ledger.read() as connection:
             cursor = read_cursor(connection, self._channel, feed)
-        while True:
+        for _ in range(PAGES_AT_ONCE):
             page = await ask(cursor)
-            if page.cursor != cursor or page.items:
-                now = self._clock.now()
-                with self._ledger.write() as connection:
-                    keep(connection, page.items, now)
-                    move_cursor(connection, self._channel, feed, page.cursor, to_us(now))
-            taken += len(page.items)
-            if not page.more or page.cursor == cursor:
-                return taken
+            found = len(page.items) + len(page.unreadable)
+            if found or page.cursor != cursor:
+                if not self._keep(feed, page, cursor):
+                    return taken  # somebody else is pulling this feed and has the page
+                taken += found
+            # A queue without a cursor goes on as long as it hands something over.
+            if not page.more or (page.cursor == cursor and (cursor or not found)):
+                break
             cursor = page.cursor
+        return taken
 
-    def _keep_receipts(self, connection: Connection, events: Sequence[ReceiptEvent], now: datetime) -> None:
-        rows = []
-        for event in events:
-            batch_id, position = parse_message_id(event.message_id) or _FOREIGN
-            rows.append(
-                ReceiptRow(self._channel, batch_id, position, self._keys.token(event.phone), event.status, event.code,
-                           event.parts, to_us(event.reported_at), to_us(now))
-            )  # fmt: skip
-        append_events(connection, rows)
-
-    def _keep_clicks(self, connection: Connection, events: Sequence[ClickEvent], now: datetime) -> None:
-        rows = []
-        for event in events:
-            batch_id, position = parse_message_id(event.message_id) or _FOREIGN
-            rows.append(
-                ClickRow(self._channel, batch_id, position, self._keys.token(event.phone), event.link,
-                         to_us(event.clicked_at), to_us(now))
-            )  # fmt: skip
-        append_events(connection, rows)
-
-    def _keep_replies(self, connection: Connection, events: Sequence[ReplyEvent], now: datetime) -> None:
-        rows = [
-            ReplyRow(self._channel, self._keys.token(event.phone), mask_phones(event.text),
-                     classify_reply(event.text, self._words, self._keywords), to_us(event.received_at), to_us(now))
-            for event in events
-        ]  # fmt: skip
-        append_events(connection, rows)
-        stops = [stop for row in rows if (stop := _stop_for(row)) is not None]
-        suppress(connection, stops)
-        self._opt_outs += sum(stop.reason == "opt_out" for stop in stops)
-        self._complaints += sum(stop.reason == "complaint" for stop in stops)
-
-
-def _stop_for(row: ReplyRow) -> Suppression | None:
-    source = f"reply:{row.channel}"
-    if row.kind == OPT_OUT:
-        return Suppression(row.token, "marketing", "opt_out", source, row.replied_us, row.received_us)
-    if row.kind == COMPLAINT:
-        return Suppression(row.token, "all", "complaint", source, row.replied_us, row.received_us)
-    return None
+    def _keep(self, feed: str, page: Page[Event], before: str) -> bool:
+        queued, rejects = make_page(
+            self._keys, self._channel, feed, page.items, page.unreadable, self._clock.now()
+        )  # fmt: skip
+        with self._ledger.write() as connection:
+            return keep_pulled(connection, queued, rejects, before, page.cursor)

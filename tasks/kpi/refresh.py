@@ -1,17 +1,18 @@
-"""The refresh: all marts built from the committed warehouse into a new file, checked, and renamed into place."""
+"""The refresh: marts built from the committed warehouse aside, whole or only what changed, checked, and renamed."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from chuda.stores.marts import MARTS_ALIAS, Connection, read_rows, writing_marts
+from chuda.stores.marts import MARTS_ALIAS, Connection, NoMartsYet, read_rows, writing_marts
 from tasks.experiments.standing import insert_standings
 from tasks.kpi.alerts import Crossing, find_crossings
 from tasks.kpi.catalog import Mart, published_marts, read_catalog, read_macros
+from tasks.kpi.following import PLAN_SIGNATURE, StartOver, follow_changes, keep_sources, row_marts
 from tasks.kpi.lines import KpiLines, load_lines
 from tasks.kpi.receipt_codes import load_receipt_codes
 
@@ -29,13 +30,18 @@ _CODE_TABLE = (
 
 @dataclass(frozen=True, slots=True)
 class MartSummary:
-    """What a refresh made: rows of every published mart, seconds of every step, and the alerts it holds."""
+    """What a refresh made: rows of every published mart, seconds of every step, and the alerts it holds.
+
+    `why_full` is empty after an incremental refresh, whose new and remade rows are in `changed`.
+    """
 
     path: Path
     built_at: datetime
     rows: Mapping[str, int]
     seconds: Mapping[str, float]
     alerts: int
+    changed: Mapping[str, int]
+    why_full: str
 
 
 def refresh_marts(
@@ -44,20 +50,48 @@ def refresh_marts(
     now: datetime,
     check: Callable[[Connection], None] | None = None,
     stopwatch: Callable[[], float] = time.perf_counter,
+    *,
+    is_full: bool = False,
 ) -> MartSummary:
-    """Build all marts from what is committed in the warehouse and publish them at `marts_path`.
+    """Bring the marts at `marts_path` up to what is committed in the warehouse, and publish them anew.
 
-    `warehouse` may be open for reading only; it must not be inside a transaction. `check` is the gate: it is given a
-    connection on which the new marts stand under their names, and what it raises leaves the old file in place.
-    `now` decides what is overdue and complete. Raises whatever `check` raises.
+    Only rows that can have changed are made again, with the result of a full build; that happens with `is_full`, or
+    where there is nothing to build on, or too much has changed. `warehouse` may be open for reading only; it must not
+    be inside a transaction. `check` is the gate: it is given a connection on which the new marts stand under their
+    names, and what it raises leaves the old file in place. `now` decides what is overdue and complete.
+
+    Raises:
+        ChudaError: `warehouse` has an open transaction; and whatever `check` raises.
     """
-    with writing_marts(warehouse, marts_path) as connection:
-        seconds = build_marts(connection, now, load_lines(), stopwatch)
+    why_full = "asked for"
+    if not is_full:
+        try:
+            return _refresh(warehouse, marts_path, now, check, stopwatch, why_full="")
+        except (StartOver, NoMartsYet) as reason:
+            why_full = str(reason)
+    return _refresh(warehouse, marts_path, now, check, stopwatch, why_full)
+
+
+def _refresh(
+    warehouse: Connection,
+    marts_path: Path,
+    now: datetime,
+    check: Callable[[Connection], None] | None,
+    stopwatch: Callable[[], float],
+    why_full: str,
+) -> MartSummary:
+    with writing_marts(warehouse, marts_path, is_copied=not why_full) as connection:
+        seconds: dict[str, float] = {}
+        changed: Mapping[str, int] = {}
+        if why_full:
+            seconds |= build_marts(connection, now, load_lines(), stopwatch)
+        else:
+            changed = _update_marts(connection, now, load_lines(), stopwatch, seconds)
         comment_marts(connection)
         rows = {mart.name: _count(connection, mart.name) for mart in published_marts()}
         if check is not None:
             check(connection)
-    return MartSummary(path=marts_path, built_at=now, rows=rows, seconds=seconds, alerts=rows["alert"])
+    return MartSummary(marts_path, now, rows, seconds, rows["alert"], changed, why_full)
 
 
 def build_marts(
@@ -69,14 +103,45 @@ def build_marts(
     """
     _prepare(connection, now)
     seconds: dict[str, float] = {}
-    for mart in read_catalog():
+    _build(connection, read_catalog(), lines, stopwatch, seconds)
+    started = stopwatch()
+    connection.execute(PLAN_SIGNATURE)
+    keep_sources(connection, now)
+    seconds["kept"] = stopwatch() - started
+    return seconds
+
+
+def _update_marts(
+    connection: Connection, now: datetime, lines: KpiLines, stopwatch: Callable[[], float], seconds: dict[str, float]
+) -> Mapping[str, int]:
+    _prepare(connection, now)
+    counted_from = read_catalog().index(row_marts()[-1]) + 1
+    _build(connection, read_catalog()[:1], lines, stopwatch, seconds)
+    started = stopwatch()
+    connection.execute(PLAN_SIGNATURE)
+    changed, full_built_at = follow_changes(connection, now)
+    seconds["changed rows"] = stopwatch() - started
+    _build(connection, read_catalog()[counted_from:], lines, stopwatch, seconds)
+    started = stopwatch()
+    keep_sources(connection, full_built_at)
+    seconds["kept"] = stopwatch() - started
+    return changed
+
+
+def _build(
+    connection: Connection,
+    marts: Sequence[Mart],
+    lines: KpiLines,
+    stopwatch: Callable[[], float],
+    seconds: dict[str, float],
+) -> None:
+    for mart in marts:
         started = stopwatch()
         if mart.kind == "computed":
-            _compute(connection, mart.name, lines, now)
+            _compute(connection, mart.name, lines)
         else:
             connection.execute(f"create or replace {_target(mart)} as {mart.sql}")
         seconds[mart.name] = stopwatch() - started
-    return seconds
 
 
 def comment_marts(connection: Connection) -> None:
@@ -105,10 +170,12 @@ def _target(mart: Mart) -> str:
     }[mart.kind]
 
 
-def _compute(connection: Connection, name: str, lines: KpiLines, now: datetime) -> None:
+def _compute(connection: Connection, name: str, lines: KpiLines) -> None:
     """What no query can say: lines crossed beyond chance, and how decided experiments stand."""
     if name == "experiment_standing":
-        insert_standings(connection, now)
+        row = connection.execute("select getvariable('marts_now')").fetchone()
+        assert row is not None
+        insert_standings(connection, row[0])
     else:
         _insert_crossings(connection, lines)
 

@@ -30,3 +30,9 @@ create table if not exists main.plan_release (
     plan_id varchar not null, number integer not null, wave varchar not null, opens_at timestamptz not null,
     expires_at timestamptz not null, size bigint not null, parts bigint not null
 );
+
+-- Plans whose slot came without an approval. Grain: plan and event (waiting, expired); at is when the slot opened, or ended.
+create table if not exists main.approval_missed (
+    plan_id varchar not null, campaign_id varchar not null, event varchar not null, releases bigint not null,
+    messages bigint not null, "at" timestamptz not null
+);

@@ -16,13 +16,11 @@ from chuda.errors import Refused
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
 from tasks.planning.briefing import Briefing
+from tasks.planning.numbering import number_messages
 
-RELEASE_SIZE = 50_000
-RELEASE_GAP_S = 600
 _HERE = Path(__file__).parent
 _CREATE = (_HERE / "create_plan_tables.sql").read_text(encoding="utf-8")
 _STAGE = (_HERE / "stage_messages.sql").read_text(encoding="utf-8")
-_NUMBER = (_HERE / "number_releases.sql").read_text(encoding="utf-8")
 
 # What was approved: every person with what they get, or may get in the roll-out, in an order of its own.
 _DIGEST = """
@@ -101,7 +99,7 @@ def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], 
     plan_hash = _hash(briefing, digest)
     plan_id = f"p{plan_hash[:11]}"
     if connection.execute("SELECT 1 FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone() is None:
-        _number(connection, briefing, first_number=1)
+        number_messages(connection, briefing.channel, first_number=1)
         _insert(connection, briefing, plan_id, plan_hash, seen_releases, now)
     plan = read_plan(connection, plan_id)
     budget = briefing.campaign.budget_cny
@@ -128,14 +126,6 @@ def _hash(briefing: Briefing, digest: str) -> str:
         "messages": digest,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def _number(connection: Any, briefing: Briefing, first_number: int) -> None:
-    connection.execute(
-        _NUMBER,
-        {"release_size": RELEASE_SIZE, "batch_size": briefing.channel.batch_size, "gap_seconds": RELEASE_GAP_S,
-         "first_number": first_number},
-    )  # fmt: skip
 
 
 def _insert(

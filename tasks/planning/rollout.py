@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from chuda.campaign.model import Campaign
@@ -20,10 +19,9 @@ from chuda.stores.ledger.releases import Release
 from chuda.stores.ledger.rollouts import ClosedBatch, close_messages
 from chuda.windows import DailyWindow
 from tasks.experiments.rollout import assign_waves, next_occurrence
-from tasks.planning.plan import RELEASE_GAP_S, RELEASE_SIZE
+from tasks.planning.numbering import number_messages
 
 CLOSED_BATCH = 1000
-_NUMBER = Path(__file__).with_name("number_releases.sql").read_text(encoding="utf-8")
 _REST = """
 CREATE OR REPLACE TEMP TABLE audience_assigned AS
 SELECT token, 'rest' AS role FROM plan_message WHERE plan_id = $plan AND wave = 'rollout'
@@ -130,9 +128,7 @@ def plan_wave(
     span = {"opens_at": timing.opens_at, "expires_at": timing.expires_at}
     connection.execute(_STAGE, {"plan": plan.plan_id, "variant": variant, "number": number, **span})
     first = _next_release(connection, plan.plan_id)
-    numbers = {"release_size": RELEASE_SIZE, "batch_size": plan.channel.batch_size, "gap_seconds": RELEASE_GAP_S}
-    connection.execute(_NUMBER.replace("table message_numbered", "temp table message_numbered"),
-                       {**numbers, "first_number": first})  # fmt: skip
+    number_messages(connection, plan.channel, first, is_temporary=True)
     connection.execute(_UPDATE, {"plan": plan.plan_id})
     connection.execute(_RELEASES, {"plan": plan.plan_id})
     connection.execute(_RECORD, {"plan": plan.plan_id, "number": number, "waves": len(fractions), "variant": variant,

@@ -1,88 +1,193 @@
-"""A plan in words for the person who approves it."""
+"""A plan in words, for the person who decides whether it is sent: whom, when, at what cost, with what text."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from chuda.records.channel import ChannelRecord
-from chuda.windows import DailyWindow
 from tasks.compliance.rules import RULES
-from tasks.experiments.feasibility import BaseRates, assess_feasibility
-from tasks.experiments.registration import Registration
-from tasks.planning.schedule import finish_time
+from tasks.content.findings import Finding
+from tasks.planning.figures import PlanFigures
 
 Language = Literal["zh", "en"]
-# What is expected where the business has no history of its own: the middle of the usual lines (domain: KPIs).
-EXPECTED_RATES = BaseRates(clicked=0.25, converted=0.05)
-MEANINGS = {rule.reason: rule.meaning for rule in RULES} | {
-    "holdout": "对照组，不发送",
-    "missing_variable": "缺少变量，无法成文",
-    "over_length": "内容超长",
-    "text_blocked": "成文后未通过内容检查",
+_WEEKDAYS = {"zh": "一二三四五六日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+MEANINGS = {rule.reason: (rule.meaning, rule.reason.replace("_", " ")) for rule in RULES} | {
+    "holdout": (
+        "对照组，不发送，用来衡量活动本身带来多少",
+        "control group: left out, to measure what the campaign brings",
+    ),
+    "missing_variable": ("缺少变量，无法成文", "a variable of the text has no value"),
+    "over_length": ("内容超长", "the text would be too long"),
+    "template_not_filed": (
+        "渠道没有报备过能生成这条内容的模板",
+        "no template filed with the channel renders this text",
+    ),
+    "text_blocked": ("成文后未通过内容检查", "the rendered text fails a content check"),
 }
-_SAMPLES = """
-SELECT coalesce(variant, '-'), any_value(text), count(*), sum(parts) FROM (
-    SELECT variant, text, parts FROM plan_message WHERE plan_id = $plan AND text IS NOT NULL ORDER BY token
-) GROUP BY 1 ORDER BY 1
-"""
 
 
-def plan_lines(connection: Any, plan_id: str, language: Language) -> list[str]:
-    """The plan as lines of text: counts, exclusions by reason, cost under both modes, finish, texts, feasibility."""
-    plan = _read(connection, plan_id)
-    en = language == "en"
-    cost = (Decimal(plan["parts"]) * plan["price_cny"]).quantize(Decimal("0.01"))
-    lines = [
-        f"{plan['campaign_name']} ({plan['campaign_id']}, {plan['occurrence']})",
-        f"{'asked for' if en else '人群'} {plan['audience_size']:,}  "
-        f"{'planned' if en else '计划'} {plan['planned']:,}  "
-        f"{'excluded' if en else '排除'} {plan['excluded']:,}",
+def plan_lines(
+    figures: PlanFigures, language: Language, flags: Sequence[Finding] = (), warnings: Sequence[str] = ()
+) -> list[str]:
+    """The plan as lines of text: people, times, cost, texts, the test, and what to do next.
+
+    Args:
+        figures: the plan.
+        language: of the lines.
+        flags: content findings that a person has to judge; blocking ones make no plan.
+        warnings: what the timing warns of, beside what is stored with the plan.
+    """
+    words = Words(language)
+    name = f"{figures.campaign_name} ({figures.campaign_id}, {figures.occurrence})"
+    return [
+        words.say(f"计划 {figures.plan_id}：{name}", f"Plan {figures.plan_id}: {name}"),
+        *_people(figures, words),
+        *_times(figures, words, warnings),
+        *_cost(figures, words),
+        *_texts(figures, words, flags),
+        *_test(figures, words),
+        *_next(figures, words),
     ]
-    for reason, people in connection.execute(
-        "SELECT reason, count(*) FROM plan_exclusion WHERE plan_id = ? GROUP BY 1 ORDER BY 2 DESC, 1", [plan_id]
-    ).fetchall():
-        lines.append(f"  {people:>8,}  {reason}{'' if en else ' ' + MEANINGS.get(reason, '')}")
-    lines.append(
-        f"{'parts' if en else '计费条数'} {plan['parts']:,} × ¥{plan['price_cny']} = ¥{cost:,} "
-        f"({'at most; billed by' if en else '上限；计费方式'} {plan['billing']})"
+
+
+class Words:
+    """Chooses between the two languages, and writes what both write alike."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def say(self, zh: str, en: str) -> str:
+        """The text in the chosen language."""
+        return zh if self.language == "zh" else en
+
+    def reason(self, reason: str) -> str:
+        """Why somebody is left out, for people."""
+        return self.say(*MEANINGS.get(reason, (reason, reason)))
+
+    def day(self, moment: datetime) -> str:
+        """Month, day, weekday and time."""
+        weekday = _WEEKDAYS[self.language][moment.weekday()]
+        return f"{moment:%m-%d} " + self.say(f"周{weekday}", weekday) + f" {moment:%H:%M}"
+
+    def counts(self, counts: dict[str, int]) -> str:
+        """Names with their people, in one line."""
+        return self.say("，", ", ").join(f"{name} {people:,}" for name, people in counts.items())
+
+
+def _people(figures: PlanFigures, words: Words) -> Iterator[str]:
+    yield words.say("\n发给谁", "\nWho gets it")
+    yield words.say(
+        f"  圈定 {figures.asked_for:,} 人，发送 {figures.planned:,} 人，不发 {figures.excluded:,} 人",
+        f"  {figures.asked_for:,} people asked for, {figures.planned:,} get it, {figures.excluded:,} do not",
     )
-    lines += _timing_lines(plan, en)
-    for variant, text, messages, _parts in connection.execute(_SAMPLES, {"plan": plan_id}).fetchall():
-        lines.append(f"[{variant}] {messages:,}: {text}")
-    return lines + _feasibility_lines(connection, plan, language)
+    for reason, people in figures.reasons.items():
+        yield f"  {people:>10,}  {words.reason(reason)} [{reason}]"
+    if len(figures.by_segment) > 1:
+        yield words.say("  按分群：", "  by segment: ") + words.counts(figures.by_segment)
+    if figures.by_variant:
+        yield words.say("  按方案：", "  by variant: ") + words.counts(figures.by_variant)
+    if figures.waiting_for_rollout:
+        yield words.say(
+            f"  其余 {figures.waiting_for_rollout:,} 人等测试判定后再发（chuda rollout）",
+            f"  the other {figures.waiting_for_rollout:,} wait for the verdict of the test (chuda rollout)",
+        )
+    kind = words.say("，模拟器，不会真正发出", ", a simulator: nothing really leaves") if figures.is_simulator else ""
+    yield words.say(f"  渠道：{figures.channel}{kind}", f"  channel: {figures.channel}{kind}")
 
 
-def _read(connection: Any, plan_id: str) -> dict[str, Any]:
-    cursor = connection.execute("SELECT * FROM plan_made WHERE plan_id = ?", [plan_id])
-    return dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
+def _times(figures: PlanFigures, words: Words, warnings: Sequence[str]) -> Iterator[str]:
+    yield words.say("\n什么时候", "\nWhen")
+    opens, done = words.day(figures.opens_at), words.day(figures.done_at)
+    yield words.say(
+        f"  {opens} 开始，最后一条约 {done}；允许时间 {figures.window}",
+        f"  starts {opens}, the last one leaves about {done}; allowed hours {figures.window}",
+    )
+    if len(figures.releases) > 1:
+        for one in figures.releases:
+            opens = words.day(one.opens_at)
+            yield words.say(
+                f"  {one.release_id}：{one.size:,} 条，{opens} 起", f"  {one.release_id}: {one.size:,} from {opens}"
+            )
+    if figures.done_at.date() != figures.opens_at.date() and not figures.warnings:
+        yield words.say(
+            "  ! 当天发不完，次日时间窗内继续", "  ! cannot finish on its day; goes on in the next day's hours"
+        )
+    late = sum(one.size for one in figures.releases if one.done_at > one.expires_at)
+    if late and not figures.warnings:
+        yield words.say(
+            f"  ! 有 {late:,} 条所在批次过期前发不完，未发出的作废",
+            f"  ! releases of {late:,} cannot be done before they expire; what has not left by then is void",
+        )
+    for said in dict.fromkeys((*figures.warnings, *warnings)):
+        yield f"  ! {_half(said, words.language)}"
 
 
-def _timing_lines(plan: dict[str, Any], en: bool) -> list[str]:
-    rate = ChannelRecord.model_validate_json(plan["channel_record"]).rate_parts_per_second
-    window = DailyWindow(plan["window_start_minute"], plan["window_end_minute"])
-    opens_at: datetime = plan["opens_at"]
-    done = finish_time(opens_at, plan["parts"], rate, window)
-    line = f"{'opens' if en else '开始'} {opens_at:%Y-%m-%d %H:%M}  {'window' if en else '时间窗'} {window}  "
-    lines = [line + f"{'last part leaves about' if en else '最后一条约'} {done:%Y-%m-%d %H:%M:%S}"]
-    if done.date() != opens_at.date():
-        lines.append("! cannot finish on its day" if en else "! 当天发不完，次日窗口继续")
-    return lines
+def _half(said: str, language: Language) -> str:
+    """The half of a `zh / en` sentence in one language; a sentence without halves as it is."""
+    zh, separator, en = said.partition(" / ")
+    return (zh if language == "zh" else en) if separator else said
 
 
-def _feasibility_lines(connection: Any, plan: dict[str, Any], language: Language) -> list[str]:
-    if plan["registration"] is None:
-        return []
-    registration = Registration.model_validate(json.loads(plan["registration"]))
-    arms = connection.execute(
-        "SELECT variant, count(*) FROM plan_message WHERE plan_id = ? AND variant IS NOT NULL AND wave <> 'rollout' "
-        "GROUP BY 1 ORDER BY 1",
-        [plan["plan_id"]],
-    ).fetchall()
-    people = ", ".join(f"{name} {count:,}" for name, count in arms)
-    found = assess_feasibility(registration, plan["planned"], EXPECTED_RATES)
-    said = found.text.en if language == "en" else found.text.zh
-    remedies = [f"  - {remedy.text.en if language == 'en' else remedy.text.zh}" for remedy in found.remedies]
-    return [f"A/B {registration.variable}: {people}; {said}", *remedies]
+def _cost(figures: PlanFigures, words: Words) -> Iterator[str]:
+    cost = figures.cost
+    yield words.say("\n花多少", "\nWhat it costs")
+    rollout = (
+        words.say("（含推广时最长的方案）", " (the roll-out with its longest variant)")
+        if figures.waiting_for_rollout
+        else ""
+    )
+    yield words.say(
+        f"  计费 {figures.parts:,} 条{rollout} × ¥{cost.price_cny} = 最多 ¥{cost.at_most_cny:,}",
+        f"  {figures.parts:,} billed parts{rollout} × ¥{cost.price_cny} = at most ¥{cost.at_most_cny:,}",
+    )
+    here = words.say("← 本渠道", "<- this channel")
+    for mode, amount, meaning in (
+        ("submitted", cost.submitted_cny, words.say("按提交计费", "per part submitted")),
+        ("delivered", cost.delivered_cny, words.say("按到达计费（预计 98%）", "per part delivered (98% expected)")),
+    ):
+        yield f"  {meaning}: ¥{amount:,} {here if mode == cost.billing else ''}".rstrip()
+    dear = {parts: people for parts, people in figures.by_parts.items() if parts > 1}
+    for parts, people in dear.items():
+        yield words.say(f"  ! {people:,} 人的文字每人计 {parts} 条", f"  ! {people:,} texts cost {parts} parts each")
+
+
+def _texts(figures: PlanFigures, words: Words, flags: Sequence[Finding]) -> Iterator[str]:
+    yield words.say("\n内容（号码和姓名已遮盖）", "\nTexts (numbers and names masked)")
+    for text in figures.texts:
+        label = f"[{text.variant}] " if text.variant else ""
+        shortest, longest = text.units
+        length = f"{longest}" if shortest == longest else f"{shortest}–{longest}"
+        yield words.say(
+            f"  {label}{text.people:,} 人，{length} 字，最长的一条：",
+            f"  {label}{text.people:,} people, {length} characters, the longest one:",
+        )
+        yield f"    {text.sample}"
+    for flag in flags:
+        advice, law = words.say(flag.advice, flag.advice_en), words.say(flag.law, flag.law_en)
+        yield f"  ! {flag.message(words.language)} – {advice}（{law}）"
+    if not flags:
+        yield words.say("  六项内容检查：没有问题", "  the six content checks: nothing found")
+
+
+def _test(figures: PlanFigures, words: Words) -> Iterator[str]:
+    found = figures.feasibility
+    if found is None:
+        return
+    yield words.say("\n测试能不能得出结论", "\nCan the test answer its question?")
+    yield f"  {words.say(found.text.zh, found.text.en)}"
+    for remedy in found.remedies:
+        yield f"  - {words.say(remedy.text.zh, remedy.text.en)}"
+
+
+def _next(figures: PlanFigures, words: Words) -> Iterator[str]:
+    yield words.say("\n下一步", "\nNext")
+    approve = f"chuda approve {figures.plan_id}"
+    if figures.is_simulator:
+        yield f"  {approve}"
+        return
+    count = len(figures.releases)
+    yield words.say(
+        f"  {approve} --code 123456（共 {count} 批，每批一个验证码）",
+        f"  {approve} --code 123456 ({count} release{'s' if count > 1 else ''}, a code each)",
+    )

@@ -1,4 +1,5 @@
--- Grain: one row per contact. Tags on the four axes and the life stage, as of $today.
+-- Grain: one row per contact. Tags on the four axes and the life stage, as of $today; `segments` has one bit for each
+-- segment the contact is in ({segments} is filled from the definitions, see refresh.py).
 -- Quintiles are cut points over the people with orders (cheap), not ntile (slow); a score of 5 is best.
 create or replace table contact_tagged as
 with ordered as (
@@ -20,32 +21,6 @@ cut as (
         quantile_cont(order_count, [0.2, 0.4, 0.6, 0.8]) as orders,
         quantile_cont(total_spent::double, [0.2, 0.4, 0.6, 0.8]) as spent
     from ordered
-),
-
--- The next time a yearly date comes round; 29 February falls on 28 February in other years.
-dated as (
-    select
-        token,
-        coalesce(child_birthday, due_date) as child_from,
-        (birthday + to_years((year($today) - year(birthday))::integer))::date as birthday_this_year,
-        (birthday + to_years((year($today) - year(birthday) + 1)::integer))::date as birthday_next_year
-    from contact_clean
-),
-
-staged as (
-    select
-        token,
-        case
-            when child_from > $today and child_from <= $today + interval 300 day then 'pregnant'
-            when child_from > $today then 'none'
-            when child_from > $today - interval 1 year then 'age_0_1'
-            when child_from > $today - interval 3 year then 'age_1_3'
-            when child_from > $today - interval 6 year then 'age_3_6'
-            else 'none'
-        end as life_stage,
-        date_diff('day', $today, if(birthday_this_year >= $today, birthday_this_year, birthday_next_year))
-            as birthday_in_days
-    from dated
 ),
 
 final as (
@@ -93,16 +68,30 @@ final as (
         c.phone_region,
         c.gender,
         c.language,
-        s.life_stage,
+        case
+            when coalesce(c.child_birthday, c.due_date) > $today
+                then if(coalesce(c.child_birthday, c.due_date) <= $today + interval 300 day, 'pregnant', 'none')
+            when coalesce(c.child_birthday, c.due_date) > $today - interval 1 year then 'age_0_1'
+            when coalesce(c.child_birthday, c.due_date) > $today - interval 3 year then 'age_1_3'
+            when coalesce(c.child_birthday, c.due_date) > $today - interval 6 year then 'age_3_6'
+            else 'none'
+        end as life_stage,
         c.points,
         date_diff('day', $today, c.points_expire_on) as points_expire_in_days,
-        s.birthday_in_days,
+        -- The next time a yearly date comes round; 29 February falls on 28 February in other years.
+        date_diff(
+            'day', $today,
+            if(
+                (c.birthday + to_years((year($today) - year(c.birthday))::integer))::date >= $today,
+                (c.birthday + to_years((year($today) - year(c.birthday))::integer))::date,
+                (c.birthday + to_years((year($today) - year(c.birthday) + 1)::integer))::date
+            )
+        ) as birthday_in_days,
         c.tags
     from contact_clean c
-    inner join staged s on s.token = c.token
     left join ordered o on o.token = c.token
     left join city_tier t on t.city = regexp_replace(coalesce(c.city, c.phone_city), '市$', '')
     cross join cut
 )
 
-select * from final
+select *, {segments} as segments from final

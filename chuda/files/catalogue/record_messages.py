@@ -106,6 +106,36 @@ RECORD_MESSAGES: Mapping[str, Message] = {
     "region_missing": Message(
         "腾讯云必须写地域", "加上 region: ap-guangzhou", "Tencent Cloud needs a region", "add region: ap-guangzhou"
     ),
+    "app_id_missing": Message(
+        "腾讯云必须写应用编号",
+        "加上 app_id: 控制台里的 SmsSdkAppId",
+        "Tencent Cloud needs an application id",
+        "add app_id: the SmsSdkAppId of its console",
+    ),
+    "filed_templates_missing": Message(
+        "{adapter} 只接受报备过的模板，filed_templates 里一个也没有",
+        "把控制台里审核通过的模板写进来：code 和 text",
+        "{adapter} takes filed templates only, and filed_templates has none",
+        "write the templates its console approved: code and text",
+    ),
+    "filed_templates_unused": Message(
+        "这个协议直接发正文，用不到 filed_templates",
+        "删掉",
+        "this protocol sends texts; filed_templates would be ignored",
+        "delete it",
+    ),
+    "filed_with_signature": Message(
+        "报备的正文里不写签名",
+        "去掉开头的【…】，签名写在 signatures",
+        "a filed text is written without its signature",
+        "delete the leading 【…】; signatures go into signatures",
+    ),
+    "filed_variables_touch": Message(
+        "两个变量紧挨着，分不出前一个到哪里结束",
+        "中间加一个字或标点，重新报备",
+        "two variables touch; nobody can tell where the first one ends",
+        "file it with a character between them",
+    ),
     "batch_too_large": Message(
         "{adapter} 每次请求最多 {limit} 条，写的是 {value}",
         "改成 {limit} 以内",

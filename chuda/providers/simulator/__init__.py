@@ -13,7 +13,11 @@ Layers, each importing only those above it:
     feeds        receipts, replies, clicks and orders by the time they become visible
     provider     the company: accepts, answers, bills – the same for every protocol
     faults       trouble on demand
-    generic      one protocol: the generic HTTP/JSON one; further dialects are further modules like it
+    generic      one protocol: the generic HTTP/JSON one
+    cloud        what the two protocols of the clouds share: filed templates, limits per number
+    aliyun       Aliyun's protocol, its signature verified, its limits and answers
+    tencent      Tencent Cloud's, likewise
+    pushing      receipts and replies pushed to an address of the customer's
     app          the ASGI application; transport and __main__ serve it
     judge        reads the record from outside
 """

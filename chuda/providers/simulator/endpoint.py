@@ -20,7 +20,8 @@ _LONGEST_SILENCE_S = 300.0
 class FaultyEndpoint:
     """An ASGI application around a handler that records and answers; None as answer drops the connection.
 
-    `reference` finds in a body what its fault is to be recorded under: the batch.
+    `reference` finds in a request's content what its fault is to be recorded under: the batch. The content is the body,
+    after the query string and a line's end where there is one.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class FaultyEndpoint:
 
     async def _respond(self, request: Request, receive: Receive) -> Response | None:
         body = await request.body()
-        fault = self._injector.choose_for_request(body)
+        query = request.url.query
+        content = query.encode() + b"\n" + body if query else body
+        fault = self._injector.choose_for_request(content)
         if fault is None:
             return await self._handler(request)
-        reference = self._reference(body)
+        reference = self._reference(content)
         await self._record.note_fault(fault, reference)
         if fault in ("reset", "hang_lost", "hang_before", "bad_gateway", "too_many"):
             return await self._fail_before(fault, request, reference)

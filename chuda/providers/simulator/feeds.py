@@ -40,6 +40,11 @@ class Feeds:
         await self.bring_up_to_date()
         return self._record.read_events(kind, after, limit)
 
+    async def take(self, kind: str, limit: int) -> list[str]:
+        """The next visible events of a kind, each handed out once."""
+        await self.bring_up_to_date()
+        return self._record.take_events(kind, limit)
+
     async def bring_up_to_date(self) -> None:
         """Work out the fates of all that was accepted so far, a little at a time so that acceptance goes on."""
         self._record.flush()

@@ -135,6 +135,33 @@ class WorldProfile(_Strict):
     effects: tuple[Effect, ...] = ()
 
 
+class FiledText(_Strict):
+    """A template that was filed and approved; variables as `${name}` (Aliyun) or `{1}` (Tencent Cloud)."""
+
+    text: str = Field(min_length=1)
+    type: Literal["marketing", "notification", "otp"] = "marketing"
+
+
+class Cloud(_Strict):
+    """What the company knows when it plays Aliyun or Tencent Cloud.
+
+    per_number: whether the documented limits per number hold; tencent_per_day is the one that a customer sets there.
+    echoes_session: whether Tencent's statuses repeat the SessionContext. push: where receipts and replies are pushed
+    to, in whose form; retry_seconds are the pauses before further tries, after which a push is lost.
+    """
+
+    templates: dict[str, FiledText] = {}
+    signatures: tuple[str, ...] = ()
+    app_id: str = "1400000000"
+    per_number: bool = True
+    tencent_per_day: int = Field(default=10, ge=1)
+    echoes_session: bool = True
+    push_form: Literal["aliyun", "tencent"] | None = None
+    push_receipts_to: str = ""
+    push_replies_to: str = ""
+    push_retry_seconds: tuple[float, ...] = (60.0, 300.0, 600.0)
+
+
 class Profile(_Strict):
     """The whole company; every value has a default, so that an empty file is a profile."""
 
@@ -149,6 +176,7 @@ class Profile(_Strict):
     limits: Limits = Limits()
     query: Query = Query()
     world: WorldProfile = WorldProfile()
+    cloud: Cloud = Cloud()
     faults: Faults = Faults()
 
 

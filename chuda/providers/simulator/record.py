@@ -94,6 +94,11 @@ class Record:
         connection.executescript(_SCHEMA.read_text(encoding="utf-8"))
         return cls(connection, clock)
 
+    @property
+    def is_time_passing(self) -> bool:
+        """Whether the company's clock runs by itself; the simulated one stands still until somebody waits."""
+        return self._clock.kind != "simulated"
+
     def now_us(self) -> int:
         """The company's time, which never runs back: what is accepted now comes after everything shown so far."""
         self._floor_us = max(self._floor_us, to_us(self._clock.now()))
@@ -170,6 +175,23 @@ class Record:
         """Every submission that named this batch, what waits included."""
         self.flush()
         return self._submissions("batch_id = ?", (batch_id,), limit=-1)
+
+    def find_phone(self, phone: str, from_us: int, to_us: int) -> list[Submission]:
+        """Every submission in [from_us, to_us) with a message to this phone."""
+        self.flush()
+        condition = "accepted_at_us >= ? and accepted_at_us < ? and instr(messages, ?) > 0"
+        return self._submissions(condition, (from_us, to_us, f'"{phone}"'), limit=-1)
+
+    def take_events(self, kind: str, limit: int) -> list[str]:
+        """The next visible events of a queue that forgets what it has handed out."""
+        names = (f"taken_us:{kind}", f"taken_id:{kind}")
+        known = dict(self._connection.execute("select name, value from progress where name in (?, ?)", names))
+        events = self.read_events(kind, (known.get(names[0], 0), known.get(names[1], 0)), limit)
+        if events:
+            self._connection.executemany(
+                "insert or replace into progress values (?, ?)", zip(names, events[-1][0], strict=True)
+            )
+        return [item for _, item in events]
 
     def submissions_without_fate(self, limit: int) -> list[Submission]:
         """The oldest submissions whose events do not exist yet."""

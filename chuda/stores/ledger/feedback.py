@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from sqlalchemy import Connection, text
+
+from chuda.stores.ledger.releases import split_tokens
+from chuda.stores.ledger.suppression import EACH_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,18 @@ class ReplyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ScannerRow:
+    """A program looked at a message's link: kept apart from clicks."""
+
+    channel: str
+    batch_id: str
+    position: int
+    token: str
+    agent: str
+    clicked_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClickRow:
     """One click on a message's link."""
 
@@ -48,10 +65,14 @@ class ClickRow:
     received_us: int
 
 
-_TABLES = {ReceiptRow: "receipt", ReplyRow: "reply", ClickRow: "click"}
+Row = TypeVar("Row", ReceiptRow, ReplyRow, ClickRow)
+EventRow = ReceiptRow | ReplyRow | ClickRow | ScannerRow
+_TABLES: dict[type[EventRow], str] = {
+    ReceiptRow: "receipt", ReplyRow: "reply", ClickRow: "click", ScannerRow: "scanner_click",
+}  # fmt: skip
 
 
-def append_events(connection: Connection, rows: Sequence[ReceiptRow | ReplyRow | ClickRow]) -> None:
+def append_events(connection: Connection, rows: Sequence[EventRow]) -> None:
     """Append events of one kind."""
     if not rows:
         return
@@ -60,6 +81,85 @@ def append_events(connection: Connection, rows: Sequence[ReceiptRow | ReplyRow |
         f"INSERT INTO {_TABLES[type(rows[0])]} ({', '.join(names)}) VALUES ({', '.join(':' + n for n in names)})"
     )
     connection.execute(text(statement), [asdict(row) for row in rows])
+
+
+# What makes an event the same event, by table; providers repeat themselves, and a pull may bring what was pushed.
+_SAME = {
+    "receipt": ("batch_id", "position", "status", "code", "reported_us"),
+    "reply": ("token", "channel", "text", "replied_us"),
+    "click": ("token", "batch_id", "position", "link", "clicked_us"),
+}
+_LOOKED_UP_BY = {"receipt": ("batch_id", "position"), "reply": ("token",), "click": ("token",)}
+_EACH_ROW = {
+    "sqlite": ("json_each(:wanted)", "json_extract(value, '$[{n}]')"),
+    "postgresql": ("jsonb_array_elements(CAST(:wanted AS jsonb))", "(value ->> {n})"),
+}
+
+
+def drop_known(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """The rows of one kind that are not on record yet, each once; a receipt of nobody's message is always new."""
+    if not rows:
+        return []
+    table = _TABLES[type(rows[0])]
+    known = _known(connection, table, rows)
+    fresh: list[Row] = []
+    for row in rows:
+        identity = tuple(getattr(row, name) for name in _SAME[table])
+        if identity not in known or (isinstance(row, ReceiptRow) and row.position < 0):
+            fresh.append(row)
+        known.add(identity)
+    return fresh
+
+
+def _known(connection: Connection, table: str, rows: Sequence[EventRow]) -> set[tuple[object, ...]]:
+    keys = _LOOKED_UP_BY[table]
+    source, field = _EACH_ROW[connection.dialect.name]
+    types = {"position": "BIGINT"}
+    wanted = ", ".join(f"CAST({field.format(n=n)} AS {types.get(key, 'TEXT')}) AS {key}" for n, key in enumerate(keys))
+    same = " AND ".join(f"e.{key} = w.{key}" for key in keys)
+    found = connection.execute(
+        text(f"SELECT {', '.join('e.' + name for name in _SAME[table])} "
+             f"FROM (SELECT DISTINCT {wanted} FROM {source} AS t) w JOIN {table} e ON {same}"),
+        {"wanted": json.dumps(sorted({tuple(getattr(row, key) for key in keys) for row in rows}))},
+    )  # fmt: skip
+    return {tuple(row) for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One message of a batch: its place and whose it is."""
+
+    batch_id: str
+    position: int
+    token: str
+
+
+def tokens_of_batches(connection: Connection, batch_ids: Iterable[str]) -> dict[str, list[str]]:
+    """The tokens of these batches in order of position; batches that are not ours are missing."""
+    source = EACH_TOKEN[connection.dialect.name]
+    rows = connection.execute(
+        text(f"SELECT b.batch_id, b.tokens FROM {source} JOIN batch b ON b.batch_id = t.value"),
+        {"tokens": json.dumps(sorted(set(batch_ids)))},
+    )
+    return {row.batch_id: split_tokens(row.tokens) for row in rows}
+
+
+def last_message_to(connection: Connection, token: str, channel: str, at_us: int, within_us: int) -> Member | None:
+    """The last message to a person that left through a channel in the time before a moment.
+
+    Looks through the batches of that time: for single events that name no message, not for whole feeds.
+    """
+    rows = connection.execute(
+        text("SELECT b.batch_id, b.tokens FROM attempt a JOIN batch b ON b.batch_id = a.batch_id "
+             "JOIN release r ON r.release_id = a.release_id WHERE r.channel = :channel "
+             "AND a.intent_us BETWEEN :since AND :at AND b.tokens LIKE :token ORDER BY a.intent_us DESC"),
+        {"channel": channel, "since": at_us - within_us, "at": at_us, "token": f"%{token}%"},
+    )  # fmt: skip
+    for row in rows:
+        members = split_tokens(row.tokens)
+        if token in members:
+            return Member(row.batch_id, members.index(token), token)
+    return None
 
 
 def read_cursor(connection: Connection, channel: str, feed: str) -> str:

@@ -215,7 +215,7 @@ receipt = Table(
     _integer("parts"),
     _integer("reported_us"),
     _integer("received_us"),
-    Index("receipt_by_batch", "batch_id"),
+    Index("receipt_by_message", "batch_id", "position"),
 )
 
 reply = Table(
@@ -228,6 +228,7 @@ reply = Table(
     _text("kind"),  # opt_out, complaint, keyword:<word>, other
     _integer("replied_us"),
     _integer("received_us"),
+    Index("reply_by_token", "token"),
 )
 
 click = Table(
@@ -241,6 +242,83 @@ click = Table(
     _text("link"),
     _integer("clicked_us"),
     _integer("received_us"),
+    Index("click_by_token", "token"),
+)
+
+# What was handed over, before anything is made of it: a pull that forgets what it told, and a push that is answered
+# only once the event is durable, both rest on this table. Items are tokenised, texts masked; purged when done.
+feed_page = Table(
+    "feed_page",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("feed"),  # 'receipts', 'replies' or 'clicks'
+    _text("fingerprint", nullable=True),  # of a pushed body: the same one twice is one page; NULL for what was pulled
+    _text("items", nullable=True),
+    _integer("size"),
+    _integer("tries"),
+    _integer("received_us"),
+    _integer("processed_us", nullable=True),
+    Index("feed_page_once", "channel", "feed", "fingerprint", unique=True),
+    Index(
+        "feed_page_waiting",
+        "id",
+        sqlite_where=text("processed_us IS NULL"),
+        postgresql_where=text("processed_us IS NULL"),
+    ),
+)
+
+feed_reject = Table(
+    "feed_reject",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("feed"),
+    _text("reason"),
+    _text("shown"),  # what stood there, numbers masked
+    _integer("received_us"),
+    _integer("settled_us", nullable=True),
+    _text("settled_by", nullable=True),
+)
+
+scanner_click = Table(
+    "scanner_click",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("batch_id"),
+    _integer("position"),
+    _text("token"),
+    _text("agent"),
+    _integer("clicked_us"),
+)
+
+complaint = Table(
+    "complaint",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("token"),
+    _text("shown"),  # 138****0001
+    _text("channel"),  # empty if it came another way
+    _text("source"),  # 'reply' or how else it came: hotline, provider, regulator …
+    _text("text"),  # numbers in it masked
+    _integer("complained_us"),
+    _integer("received_us"),
+    _integer("deadline_us"),  # the opt-out is complete by then
+    _integer("done_us", nullable=True),  # when the person was suppressed
+    _text("cause", nullable=True),
+    _text("action", nullable=True),
+    _integer("closed_us", nullable=True),
+    _text("closed_by", nullable=True),
+    Index("complaint_by_token", "token"),
+)
+
+reply_read = Table(
+    "reply_read",
+    metadata,
+    Column("reply_id", BigInteger, primary_key=True),
+    _text("by"),
+    _integer("at_us"),
 )
 
 feed_cursor = Table(

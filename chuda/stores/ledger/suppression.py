@@ -26,7 +26,7 @@ class Suppression:
     recorded_us: int
 
 
-_EACH_TOKEN = {
+EACH_TOKEN = {
     "sqlite": "json_each(:tokens) AS t",
     "postgresql": "jsonb_array_elements_text(CAST(:tokens AS jsonb)) AS t(value)",
 }
@@ -59,9 +59,9 @@ def suppressed_among(connection: Connection, tokens: Iterable[str], message_type
     scope_list = ", ".join(f"'{scope}'" for scope in scopes)
     rows = connection.execute(
         text(
-            f"SELECT s.token FROM {_EACH_TOKEN[connection.dialect.name]} "
+            f"SELECT s.token FROM {EACH_TOKEN[connection.dialect.name]} "
             f"JOIN suppression s ON s.token = t.value WHERE s.scope IN ({scope_list}) "
-            f"UNION SELECT a.token FROM {_EACH_TOKEN[connection.dialect.name]} JOIN alternate a ON a.token = t.value "
+            f"UNION SELECT a.token FROM {EACH_TOKEN[connection.dialect.name]} JOIN alternate a ON a.token = t.value "
             f"JOIN suppression s ON s.token = a.alternate_token WHERE s.scope IN ({scope_list})"
         ),
         {"tokens": json.dumps(wanted)},
@@ -81,7 +81,7 @@ def remember_alternates(connection: Connection, pairs: Sequence[tuple[str, str]]
 def mains_of(connection: Connection, tokens: Sequence[str]) -> set[str]:
     """The people of whom one of `tokens` is a further number, as far as the ledger knows."""
     rows = connection.execute(
-        text(f"SELECT a.token FROM {_EACH_TOKEN[connection.dialect.name]} "
+        text(f"SELECT a.token FROM {EACH_TOKEN[connection.dialect.name]} "
              "JOIN alternate a ON a.alternate_token = t.value"),
         {"tokens": json.dumps(list(tokens))},
     )  # fmt: skip

@@ -25,7 +25,31 @@ with complained as (
     from complaint
 ),
 
+unapproved as (
+    select
+        'not_approved' as kind,
+        case when event = 'expired' then 'stop' else 'warn' end as severity,
+        campaign_id,
+        plan_id as subject,
+        null::varchar as kpi,
+        null::double as value,
+        null::double as line,
+        null::double as value_low,
+        null::double as value_high,
+        messages as events,
+        null::bigint as base,
+        null::double as p_value,
+        "at" as since_at,
+        case when event = 'expired' then '计划到期没有批准，已作废；要发就重新计划' else '时段已到，计划还没有批准：看计划，批准或取消' end as advice_zh,
+        case when event = 'expired' then 'Its time is over and nobody approved it: it is void. Plan it again if it is still wanted.'
+            else 'Its slot has come and nobody has approved it: look at the plan, approve it or leave it.'
+        end as advice_en
+    from approval_missed
+),
+
 gathered as (
+    select * from unapproved
+    union all
     select * from complained
     union all
     select * from line_crossing

@@ -16,7 +16,7 @@ suppressed as (
 message as (
     select plan_id, token, segment, template, variant
     from message_fact
-    semi join complained using (token)
+    where is_complained
 ),
 
 final as (

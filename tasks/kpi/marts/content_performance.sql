@@ -4,18 +4,19 @@ with measured as (
         template,
         campaign_id,
         coalesce(variant, '') as variant,
-        max(trade) as trade,
-        max(message_type) as message_type,
-        max(sent_at) as last_sent_at,
-        count(*) filter (is_submitted) as submitted,
-        count(*) filter (is_delivered) as delivered,
-        sum(is_clicked::int)::bigint as clicked,
-        sum(is_converted::int)::bigint as converted,
-        count(*) filter (is_opted_out) as opted_out,
-        count(*) filter (is_complained) as complained,
+        max(plan.trade) as trade,
+        max(plan.message_type) as message_type,
+        max(tally.last_sent_at) as last_sent_at,
+        sum(submitted)::bigint as submitted,
+        sum(delivered)::bigint as delivered,
+        sum(clicked)::bigint as clicked,
+        sum(converted)::bigint as converted,
+        sum(opted_out)::bigint as opted_out,
+        sum(complained)::bigint as complained,
         sum(cost_cny)::decimal(18, 4) as cost_cny,
         sum(revenue_cny)::decimal(18, 2) as revenue_cny
-    from message_fact
+    from message_tally as tally
+    inner join (select plan_id, trade, message_type from plan_in_force) as plan using (plan_id)
     group by template, campaign_id, coalesce(variant, '')
 ),
 

@@ -4,18 +4,18 @@ with arm as (
     select
         plan_id,
         variant,
-        count(*) as assigned,
-        count(*) filter (is_submitted) as submitted,
-        count(*) filter (is_accepted) as sent,
-        count(*) filter (is_delivered) as delivered,
-        count(*) filter (state = 'accepted') as receipts_missing,
-        sum(is_clicked::int)::bigint as clicked,
-        sum(is_converted::int)::bigint as converted,
-        count(*) filter (is_opted_out) as opted_out,
-        count(*) filter (is_complained) as complained,
+        sum(planned)::bigint as assigned,
+        sum(submitted)::bigint as submitted,
+        sum(accepted)::bigint as sent,
+        sum(delivered)::bigint as delivered,
+        sum(awaiting_receipt)::bigint as receipts_missing,
+        sum(clicked)::bigint as clicked,
+        sum(converted)::bigint as converted,
+        sum(opted_out)::bigint as opted_out,
+        sum(complained)::bigint as complained,
         sum(revenue_cny)::decimal(18, 2) as revenue_cny,
-        max(sent_at) as last_sent_at
-    from message_fact
+        max(last_sent_at) as last_sent_at
+    from message_tally
     where variant is not null and wave <> 'rollout'
     group by plan_id, variant
 ),

@@ -1,19 +1,25 @@
 -- one row per week of sending, channel, carrier, province and cause of failure: the failure trace
-with cell as (
+with volume as (
     select
         business_week(sent_at) as week_start,
         channel,
         coalesce(carrier, 'unknown') as carrier,
         coalesce(province, 'unknown') as province,
-        *
+        count(*) as submitted
     from message_fact
     where is_submitted and sent_at is not null
+    group by all
 ),
 
-volume as (
-    select week_start, channel, carrier, province, count(*) as submitted
-    from cell
-    group by week_start, channel, carrier, province
+cell as materialized (
+    select
+        business_week(sent_at) as week_start,
+        channel,
+        coalesce(carrier, 'unknown') as carrier,
+        coalesce(province, 'unknown') as province,
+        cause, code, token, template
+    from message_fact
+    where state in ('failed', 'rejected') and sent_at is not null
 ),
 
 failed as (
@@ -23,14 +29,12 @@ failed as (
         count(distinct token) as people,
         count(distinct template) as templates
     from cell
-    where state in ('failed', 'rejected')
     group by week_start, channel, carrier, province, cause
 ),
 
 coded as (
     select week_start, channel, carrier, province, cause, code, count(*) as messages
     from cell
-    where state in ('failed', 'rejected')
     group by week_start, channel, carrier, province, cause, code
 ),
 

@@ -7,7 +7,8 @@ with measured as (
         min(first_sent_at) as first_sent_at,
         max(last_sent_at) as last_sent_at,
         sum(columns(* exclude (
-            campaign_id, plan_id, variant, segment, sent_hour, first_sent_at, last_sent_at
+            campaign_id, plan_id, channel, template, wave, variant, segment, sent_hour, first_sent_at, last_sent_at,
+            parts_delivered, parts_unknown, receipt_parts, receipt_parts_delivered
         )))
     from message_tally
     group by campaign_id, sent_hour

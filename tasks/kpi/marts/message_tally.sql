@@ -1,8 +1,11 @@
--- temporary: one row per plan, variant, segment and hour of sending: the measures that can be added up
+-- temporary: one row per plan, channel, template, wave, variant, segment and hour of sending: what can be added up
 with final as (
     select
         campaign_id,
         plan_id,
+        channel,
+        template,
+        wave,
         variant,
         segment,
         sent_hour,
@@ -28,12 +31,16 @@ with final as (
         count(*) filter (is_opted_out) as opted_out,
         count(*) filter (is_complained) as complained,
         coalesce(sum(parts) filter (is_accepted), 0) as parts,
+        coalesce(sum(parts) filter (is_delivered), 0) as parts_delivered,
+        coalesce(sum(parts) filter (state in ('unknown', 'unconfirmed')), 0) as parts_unknown,
+        sum(receipt_parts) as receipt_parts,
+        sum(receipt_parts) filter (is_delivered) as receipt_parts_delivered,
         sum(cost_cny) as cost_cny,
         sum(cost_other_mode_cny) as cost_other_mode_cny,
         sum(revenue_cny) as revenue_cny,
         sum(window_revenue_cny) as window_revenue_cny
     from message_fact
-    group by campaign_id, plan_id, variant, segment, sent_hour
+    group by campaign_id, plan_id, channel, template, wave, variant, segment, sent_hour
 )
 
 select * from final

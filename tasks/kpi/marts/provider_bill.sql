@@ -1,25 +1,20 @@
 -- one row per day of sending (Asia/Shanghai), channel and billing mode: our count of parts against the provider's
-with priced as (
-    select message_fact.*, plan.billing, plan.price_cny
-    from message_fact
-    inner join plan_in_force as plan using (plan_id)
-    where message_fact.is_submitted and message_fact.sent_at is not null
-),
-
-counted as (
+with counted as (
     select
-        business_day(sent_at) as day,
-        channel,
-        billing,
-        count(*) as messages,
-        coalesce(sum(parts) filter (is_accepted), 0)::bigint as our_parts_submitted,
-        coalesce(sum(parts) filter (is_delivered), 0)::bigint as our_parts_delivered,
-        coalesce(sum(parts) filter (state in ('unknown', 'unconfirmed')), 0)::bigint as our_parts_unknown,
-        sum(receipt_parts)::bigint as receipt_parts_submitted,
-        sum(receipt_parts) filter (is_delivered)::bigint as receipt_parts_delivered,
-        sum(cost_cny)::decimal(18, 4) as cost_cny,
-        sum(cost_other_mode_cny)::decimal(18, 4) as cost_other_mode_cny
-    from priced
+        business_day(tally.sent_hour) as day,
+        tally.channel,
+        plan.billing,
+        sum(tally.submitted)::bigint as messages,
+        sum(tally.parts)::bigint as our_parts_submitted,
+        sum(tally.parts_delivered)::bigint as our_parts_delivered,
+        sum(tally.parts_unknown)::bigint as our_parts_unknown,
+        sum(tally.receipt_parts)::bigint as receipt_parts_submitted,
+        sum(tally.receipt_parts_delivered)::bigint as receipt_parts_delivered,
+        sum(tally.cost_cny)::decimal(18, 4) as cost_cny,
+        sum(tally.cost_other_mode_cny)::decimal(18, 4) as cost_other_mode_cny
+    from message_tally as tally
+    inner join plan_in_force as plan using (plan_id)
+    where tally.submitted > 0 and tally.first_sent_at is not null
     group by all
 ),
 

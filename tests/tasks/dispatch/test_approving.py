@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyotp
 import pytest
+from approving_world import RealFixedClock, open_at
 from fakes import phones, put_release
 
-from chuda.clock import Clock, FixedClock
+from chuda.clock import FixedClock
 from chuda.errors import Refused, UsageError
 from chuda.keys import Keys
 from chuda.records import load_channel
-from chuda.settings import Settings
 from chuda.stores.ledger import Ledger
 from chuda.stores.ledger.approvals import events_of, find_approval, is_approved
 from chuda.stores.ledger.approvers import list_approvers
 from chuda.stores.ledger.releases import Release
-from chuda.stores.vault import Vault
-from chuda.stores.warehouse import Warehouse
 from chuda.workspace import Workspace
 from tasks.dispatch.approving import (
     SecondFactor,
@@ -39,32 +37,12 @@ from tasks.dispatch.enrolling import enrol_approver, remove_approver
 ROOT = Path(__file__).parents[3]
 
 
-@dataclass(frozen=True)
-class RealFixedClock:
-    """A clock that stands and yet counts as the real one."""
-
-    moment: datetime
-    kind: str = "real"
-
-    def now(self) -> datetime:
-        return self.moment
-
-    async def sleep_until(self, moment: datetime) -> None:
-        raise AssertionError("nobody waits here")
-
-
 @pytest.fixture
 def workspace(tmp_path: Path, keys: Keys, ledger: Ledger, friday_ten: datetime) -> Iterator[Workspace]:
     campaigns = tmp_path / "campaigns"
     (campaigns / "channels").mkdir(parents=True)
     shutil.copyfile(ROOT / "data/campaigns/channels/demo.yaml", campaigns / "channels/demo.yaml")
     yield open_at(tmp_path, keys, ledger, RealFixedClock(friday_ten))
-
-
-def open_at(folder: Path, keys: Keys, ledger: Ledger, clock: Clock) -> Workspace:
-    settings = Settings(home=folder, campaigns=folder / "campaigns")
-    warehouse = Warehouse(settings.warehouse_file, settings.scratch, settings.memory_gb)
-    return Workspace(settings, keys, ledger, clock, warehouse, Vault(settings.vault_file, keys))
 
 
 def make_real(workspace: Workspace) -> None:

@@ -39,7 +39,8 @@ def keep(world: World, decision: Decision) -> None:
     for arm in decision.registration.arm_names:
         world.put("experiment_decision", {
             "variant": arm, "verdict": decision.verdict, "chosen": decision.roll_out.arm,
-            "sentence_zh": decision.explanation.zh, "sentence_en": decision.explanation.en, "record": decision.to_json(),
+            "sentence_zh": decision.explanation.zh, "sentence_en": decision.explanation.en,
+            "record": decision.to_json(),
         })  # fmt: skip
 
 
@@ -123,8 +124,9 @@ def test_people_who_got_another_arm_of_the_campaign_within_the_window_are_expose
     arms(world, {"A": 250, "B": 300})
     world.put("plan_made", {"plan_id": "p2", "occurrence": "2026-11-21"})
     world.put("batch_state", {"batch_id": "b2", "plan_id": "p2", "sent_at": "2026-11-21 10:00:00+08"})
-    world.warehouse.execute("INSERT INTO plan_message SELECT * REPLACE ('p2' AS plan_id, 'B' AS variant, 'b2' AS batch_id)"
-                            " FROM plan_message WHERE variant = 'A' ORDER BY token LIMIT 20")  # fmt: skip
+    world.warehouse.execute("INSERT INTO plan_message SELECT * REPLACE ('p2' AS plan_id, 'B' AS variant, "
+                            "'b2' AS batch_id) FROM plan_message WHERE variant = 'A' ORDER BY token "
+                            "LIMIT 20")  # fmt: skip
     decision = decide(world, register())
     assert decision.verdict == "INVALID"
     assert codes(decision) == {"cross_exposure"}

@@ -39,10 +39,13 @@ def test_everything_published_carries_its_comment(world: World, tmp_path: Path) 
     with open_marts(tmp_path / "marts.duckdb") as marts:
         tables = read_rows(
             marts,
-            "select table_name as name, comment from duckdb_tables() union all "
+            "select table_name as name, comment from duckdb_tables() where schema_name = 'main' union all "
             "select view_name, comment from duckdb_views() where not internal",
         )
-        columns = read_rows(marts, "select table_name, column_name, comment from duckdb_columns() where not internal")
+        columns = read_rows(
+            marts,
+            "select table_name, column_name, comment from duckdb_columns() where not internal and schema_name = 'main'",
+        )
     assert {row["name"]: row["comment"] for row in tables} == {mart.name: mart.comment for mart in published_marts()}
     assert {(row["table_name"], row["column_name"]): row["comment"] for row in columns} == {
         (mart.name, column.name): column.comment for mart in published_marts() for column in mart.columns

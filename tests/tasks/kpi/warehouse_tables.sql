@@ -56,3 +56,6 @@ create table rollout_check (
 create table rollout_end (
     plan_id varchar, outcome varchar, people bigint, sentence_zh varchar, sentence_en varchar, ended_at timestamptz
 );
+create table approval_missed (
+    plan_id varchar, campaign_id varchar, event varchar, releases bigint, messages bigint, "at" timestamptz
+);

@@ -1,0 +1,83 @@
+"""From a page as a provider gave it to a page as it may be stored: canonical numbers, tokens, masked texts, rejects.
+
+Pulled and pushed pages pass through here alike. Nothing with a number in it comes out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from chuda.clock import to_us
+from chuda.keys import Keys
+from chuda.phones import canonical_phone, mask, mask_phones
+from chuda.providers.feeds import clean_text
+from chuda.providers.protocol import ClickEvent, ReceiptEvent, ReplyEvent, UnreadableItem
+from chuda.stores.ledger.queue import QueuedPage, Reject
+from tasks.feedback.items import QueuedClick, QueuedItem, QueuedReceipt, QueuedReply, dump_items
+
+NUMBER_UNREADABLE = "number_unreadable"
+_OWN_ID = re.compile(r"[0-9A-Za-z_-]{1,80}(?:\.[0-9]{1,4})?")
+ProviderEvent = ReceiptEvent | ReplyEvent | ClickEvent
+
+
+def make_page(
+    keys: Keys, channel: str, feed: str, events: Sequence[ProviderEvent], unreadable: Sequence[UnreadableItem],
+    now: datetime, fingerprint: str | None = None,
+) -> tuple[QueuedPage, list[Reject]]:  # fmt: skip
+    """The page to keep, and the items that could not be used, each with its reason."""
+    now_us = to_us(now)
+    rejects = [Reject(channel, feed, item.reason, mask_phones(item.item), now_us) for item in unreadable]
+    items: list[QueuedItem] = []
+    for event in events:
+        item = tokenise(keys, event)
+        if item is None:
+            rejects.append(Reject(channel, feed, NUMBER_UNREADABLE, _shown(event), now_us))
+        else:
+            items.append(item)
+    return QueuedPage(channel, feed, dump_items(items), len(items), now_us, fingerprint), rejects
+
+
+def tokenise(keys: Keys, event: ProviderEvent) -> QueuedItem | None:
+    """The event without its number; None if nobody could say whose it is."""
+    phone = canonical_phone(event.phone)
+    token = keys.token(phone) if phone else ""
+    shown = mask(phone) if phone else _mask_unreadable(event.phone)
+    if isinstance(event, ReplyEvent):
+        return QueuedReply(token, shown, _free_text(event.text), _us(event.received_at)) if token else None
+    message_id = _own_id(event.message_id)
+    if isinstance(event, ClickEvent):
+        if not (token or message_id):
+            return None
+        link, agent = _free_text(event.link), _free_text(event.user_agent)
+        return QueuedClick(token, shown, message_id, link, agent, _us(event.clicked_at))
+    batch_id = _own_id(event.batch_id)
+    if not (token or message_id):
+        return None
+    return QueuedReceipt(token, shown, message_id, batch_id, event.status, _free_text(event.code), event.parts,
+                         _us(event.reported_at))  # fmt: skip
+
+
+def _free_text(text: str) -> str:
+    return mask_phones(clean_text(text))
+
+
+def _own_id(text: str) -> str:
+    """An id that may be ours as it is (a plan's name can look like a number), anything else masked."""
+    is_ours = _OWN_ID.fullmatch(text) and canonical_phone(text.partition(".")[0]) is None
+    return text if is_ours else _free_text(text)
+
+
+def _mask_unreadable(phone: str) -> str:
+    digits = clean_text(phone)
+    return mask(digits) if digits else ""
+
+
+def _shown(event: ProviderEvent) -> str:
+    said = _free_text(event.text) if isinstance(event, ReplyEvent) else ""
+    return f"{_mask_unreadable(event.phone)} {said}".strip()[:300]
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else to_us(moment)
