@@ -19,6 +19,7 @@ from flows.commands import (
     contacts,
     demo,
     diagnose,
+    experiments,
     feedback,
     inbox,
     kpi,
@@ -49,6 +50,7 @@ for group in (
     watching,
     notify,
     kpi,
+    experiments,
 ):
     group.register(app)
 
