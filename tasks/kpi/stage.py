@@ -11,6 +11,7 @@ from chuda.stores.marts import open_marts, read_rows
 from chuda.workspace import open_workspace
 from expectations.gate import Gatekeeper, GateResult, record_results
 from expectations.suites.kpis import KPIS
+from tasks.channels.record import create_channel_tables
 from tasks.contacts.merging import create_contact_tables
 from tasks.feedback.mirror import create_mirror
 from tasks.kpi.lines import load_lines
@@ -42,6 +43,7 @@ def refresh_kpis(is_full: bool = False) -> StageResult:
             create_contact_tables(connection)
             create_plan_tables(connection)
             create_mirror(connection)
+            create_channel_tables(connection)
             create_delivery_table(connection)
         results: list[GateResult] = []
 

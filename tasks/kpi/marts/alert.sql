@@ -86,6 +86,8 @@ gathered as (
     union all
     select * from line_crossing
     union all
+    select * from channel_alarm
+    union all
     select * from unlisted
 ),
 
