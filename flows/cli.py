@@ -10,7 +10,7 @@ import typer
 
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
-from flows.commands import approvers, campaigns, checking, contacts, demo, feedback, workspace
+from flows.commands import approvers, campaigns, checking, contacts, demo, feedback, recurring, workspace
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, checking, campaigns, approvers, feedback):
+for group in (demo, workspace, contacts, checking, campaigns, approvers, recurring, feedback):
     group.register(app)
 
 

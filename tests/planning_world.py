@@ -16,6 +16,20 @@ CONSENT = {
 }  # fmt: skip
 BUSINESS = "name: shop\nlicence_name: 广州橙柚生活商贸有限公司\nsignatures: [橙柚生活]\n"
 
+REMINDER = """
+id: reminder
+name: 预约提醒
+type: notification
+trade: retail
+sender: business.yaml
+channels: [demo-notice]
+audience: {segments: [everyone]}
+template:
+  text: 【橙柚生活】{salutation}，您预约了{appointment_at}到店，如需改期请致电400-820-0000
+schedule:
+  recurring: {every: night, event: appointment, offset_days: -1, slot: "10:00-11:30", catch_up_days: 1}
+"""
+
 
 def phone(number: int) -> str:
     return str(13_800_000_000 + number)
