@@ -1,7 +1,7 @@
 """How fast whole columns of texts are checked, against a plain loop over the same texts.
 
-`python -m benchmarks.content --texts 1000000` makes distinct marketing texts, checks them as a column and, for a sample,
-one by one with the checks of a single text, and prints texts per second of both. Both must find the same.
+`python -m benchmarks.content --texts 1000000` makes distinct marketing texts, checks them as a column and, for a
+sample, one by one with the checks of a single text, and prints texts per second of both. Both must find the same.
 """
 
 from __future__ import annotations

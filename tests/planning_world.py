@@ -12,7 +12,7 @@ from chuda.workspace import open_workspace
 
 ROOT = Path(__file__).parents[1]
 CONSENT = {
-    "同意营销": "是", "同意来源": "门店小程序", "同意时间": "2026-08-01 10:00:00", "同意用途": "营销短信",
+    "是否同意营销短信": "是", "同意来源": "门店小程序", "同意时间": "2026-08-01 10:00:00", "同意用途": "营销短信",
 }  # fmt: skip
 BUSINESS = "name: shop\nlicence_name: 广州橙柚生活商贸有限公司\nsignatures: [橙柚生活]\n"
 
