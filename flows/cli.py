@@ -10,7 +10,23 @@ import typer
 
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
-from flows.commands import approvers, campaigns, checking, contacts, demo, feedback, recurring, workspace
+from flows.commands import (
+    approvers,
+    campaigns,
+    channels,
+    checking,
+    complaints,
+    contacts,
+    demo,
+    diagnose,
+    feedback,
+    inbox,
+    kpi,
+    notify,
+    recurring,
+    watching,
+    workspace,
+)
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +35,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, checking, campaigns, approvers, recurring, feedback):
+for group in (
+    demo,
+    workspace,
+    contacts,
+    checking,
+    campaigns,
+    approvers,
+    recurring,
+    channels,
+    feedback,
+    inbox,
+    complaints,
+    diagnose,
+    watching,
+    notify,
+    kpi,
+):
     group.register(app)
 
 

