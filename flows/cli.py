@@ -24,6 +24,7 @@ from flows.commands import (
     inbox,
     kpi,
     notify,
+    recurring,
     watching,
     workspace,
 )
@@ -42,6 +43,7 @@ for group in (
     checking,
     campaigns,
     approvers,
+    recurring,
     channels,
     feedback,
     inbox,
