@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.output import StageLines, say, show
+from flows.commands.serving import serve
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="回执、回复、点击 / receipts, replies, clicks", no_args_is_help=True)
     group.callback()(_feedback)
     group.command("pull")(pull)
+    group.command("serve")(serve)
     app.add_typer(group, name="feedback")
     group = typer.Typer(help="指标 / KPIs", no_args_is_help=True)
     group.callback()(_kpi)

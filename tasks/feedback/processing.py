@@ -1,7 +1,7 @@
 """From kept pages to events: each receipt and click finds its message, each reply its meaning, opt-outs take effect.
 
-A page is one transaction. One that cannot be processed as a whole is processed item by item, and what is left over is
-kept as a reject: nothing blocks what comes after it.
+Some pages are one transaction. If anything is wrong with them each is processed by itself, item by item, and what is
+left over is kept as a reject: nothing blocks what comes after it.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from tasks.feedback.scanners import is_scanner
 
 _RECEIPT_LAG_US = 72 * 3600 * 1_000_000
 Row = TypeVar("Row", ReceiptRow, ReplyRow, ClickRow)
+PAGES_AT_ONCE = 20
 NOBODYS = Member("", -1, "")
 
 
@@ -74,25 +75,40 @@ class Processor:
             What came of it: receipts, replies, clicks, opt_outs, complaints, duplicates, scanners, rejects and
             unknown_messages (receipts of messages that are not ours).
         """
-        with self._ledger.read() as connection:
-            waiting = waiting_pages(connection)
         counts: Counter[str] = Counter()
-        for page_id in waiting:
-            counts += self._process_page(page_id)
+        tried: set[int] = set()
+        while waiting := [page_id for page_id in self.waiting() if page_id not in tried]:
+            tried.update(waiting)
+            for start in range(0, len(waiting), PAGES_AT_ONCE):
+                counts += self.process_pages(waiting[start : start + PAGES_AT_ONCE])
+        return counts
+
+    def waiting(self) -> list[int]:
+        """The pages that are still to be processed, replies first."""
+        with self._ledger.read() as connection:
+            return waiting_pages(connection)
+
+    def process_pages(self, page_ids: Sequence[int]) -> Counter[str]:
+        """Process some pages: in one transaction if all is well with them, else each in its own."""
+        try:
+            counts: Counter[str] = Counter()
+            with self._ledger.write() as connection:
+                for page_id in page_ids:
+                    counts += self._in_transaction(connection, page_id, self._keep_all)
+        except Exception:  # whatever is wrong with a page must not stop the next one
+            return sum((self._process_page(page_id) for page_id in page_ids), Counter())
         return counts
 
     def _process_page(self, page_id: int) -> Counter[str]:
         try:
-            return self._in_transaction(page_id, self._keep_all)
-        except Exception:  # whatever is wrong with a page must not stop the next one
-            try:
-                return self._in_transaction(page_id, self._keep_each)
-            except Exception as error:
-                if isinstance(error, ChudaError) and not self._is_ledger_well():
-                    raise
-                with self._ledger.write() as connection:
-                    note_failure(connection, page_id)
-                return Counter(failed_pages=1)
+            with self._ledger.write() as connection:
+                return self._in_transaction(connection, page_id, self._keep_each)
+        except Exception as error:
+            if isinstance(error, ChudaError) and not self._is_ledger_well():
+                raise
+            with self._ledger.write() as connection:
+                note_failure(connection, page_id)
+            return Counter(failed_pages=1)
 
     def _is_ledger_well(self) -> bool:
         try:
@@ -101,14 +117,15 @@ class Processor:
         except ChudaError:
             return False
 
-    def _in_transaction(self, page_id: int, keep: Callable[[_Work, Sequence[QueuedItem]], None]) -> Counter[str]:
-        with self._ledger.write() as connection:
-            page = take_page(connection, page_id)
-            if page is None:
-                return Counter()
-            work = _Work(connection, page, to_us(self._clock.now()), Counter())
-            keep(work, load_items(page.feed, page.items))
-            finish_page(connection, page_id, work.now_us)
+    def _in_transaction(
+        self, connection: Connection, page_id: int, keep: Callable[[_Work, Sequence[QueuedItem]], None]
+    ) -> Counter[str]:
+        page = take_page(connection, page_id)
+        if page is None:
+            return Counter()
+        work = _Work(connection, page, to_us(self._clock.now()), Counter())
+        keep(work, load_items(page.feed, page.items))
+        finish_page(connection, page_id, work.now_us)
         return work.counts
 
     def _keep_all(self, work: _Work, items: Sequence[QueuedItem]) -> None:
