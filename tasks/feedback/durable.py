@@ -76,10 +76,12 @@ class DurableWriter:
     async def _process_some(self) -> bool:
         """Process the next pages; returns whether more wait."""
         try:
-            waiting = await asyncio.to_thread(self._processor.waiting)
+            # While pushes wait for their answer, replies go on and receipts have time.
+            is_busy = not self._queue.empty()
+            waiting = await asyncio.to_thread(self._processor.waiting, is_busy)
             if waiting:
                 await asyncio.to_thread(self._processor.process_pages, waiting[:PAGES_AT_ONCE])
-            return len(waiting) > PAGES_AT_ONCE
+            return is_busy or len(waiting) > PAGES_AT_ONCE
         except ChudaError:
             # The ledger is locked or gone: what is kept stays kept, and pushes are refused until it is back.
             await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)

@@ -83,10 +83,10 @@ class Processor:
                 counts += self.process_pages(waiting[start : start + PAGES_AT_ONCE])
         return counts
 
-    def waiting(self) -> list[int]:
+    def waiting(self, replies_only: bool = False) -> list[int]:
         """The pages that are still to be processed, replies first."""
         with self._ledger.read() as connection:
-            return waiting_pages(connection)
+            return waiting_pages(connection, replies_only)
 
     def process_pages(self, page_ids: Sequence[int]) -> Counter[str]:
         """Process some pages: in one transaction if all is well with them, else each in its own."""
