@@ -20,6 +20,8 @@ from flows.commands import (
     diagnose,
     feedback,
     inbox,
+    notify,
+    watching,
     workspace,
 )
 
@@ -30,7 +32,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, checking, campaigns, approvers, feedback, inbox, complaints, diagnose):
+for group in (
+    demo,
+    workspace,
+    contacts,
+    checking,
+    campaigns,
+    approvers,
+    feedback,
+    inbox,
+    complaints,
+    diagnose,
+    watching,
+    notify,
+):
     group.register(app)
 
 
