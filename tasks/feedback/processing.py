@@ -37,11 +37,12 @@ from chuda.stores.ledger.queue import (
     waiting_pages,
 )
 from chuda.stores.ledger.suppression import Suppression
-from tasks.content.replies import COMPLAINT, OPT_OUT, ReplyWords, classify_reply
+from tasks.content.replies import COMPLAINT, OPT_OUT, ReplyWords
 from tasks.dispatch.outcomes import parse_message_id
 from tasks.feedback.intake import NUMBER_UNREADABLE
-from tasks.feedback.items import QueuedClick, QueuedItem, QueuedReceipt, QueuedReply, load_items
+from tasks.feedback.items import REPLIES, QueuedClick, QueuedItem, QueuedReceipt, QueuedReply, load_items
 from tasks.feedback.scanners import is_scanner
+from tasks.feedback.wanted import Wanted
 
 _RECEIPT_LAG_US = 72 * 3600 * 1_000_000
 Row = TypeVar("Row", ReceiptRow, ReplyRow, ClickRow)
@@ -62,11 +63,10 @@ class _Work:
 class Processor:
     """Makes events of the pages in the queue; several may run, and be killed, at any time."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, words: ReplyWords, keywords: Sequence[str] = ()) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, words: ReplyWords) -> None:
         self._ledger = ledger
         self._clock = clock
         self._words = words
-        self._keywords = keywords
 
     def process(self) -> Counter[str]:
         """Process all that waits.
@@ -175,12 +175,13 @@ class Processor:
         self._append(work, "clicks", people)
 
     def _keep_replies(self, work: _Work, items: Sequence[QueuedReply]) -> None:
+        wanted = Wanted(work.connection, self._words)
         rows = {
             row: item.shown
             for item in items
             for row in [
                 ReplyRow(work.page.channel, item.token, item.text,
-                         classify_reply(item.text, self._words, self._keywords), _moment(item.at_us, work),
+                         wanted.classify(item.text, item.token, _moment(item.at_us, work)), _moment(item.at_us, work),
                          work.page.received_us)
             ]
         }  # fmt: skip
@@ -190,6 +191,14 @@ class Processor:
         suppress_people(work.connection, opt_outs)
         add_complaints(work.connection, complaints)
         work.counts.update(opt_outs=len(opt_outs), complaints=len(complaints))
+        for row in fresh:
+            asked = wanted.ask(row.kind, row.token, row.replied_us)
+            work.counts["answers"] += asked == "granted"
+            if asked == "used_up":
+                shown = f"{rows[row]} {row.text}"
+                append_rejects(
+                    work.connection, [Reject(row.channel, REPLIES, "coupons_used_up", shown, row.received_us)]
+                )
 
     def _append(self, work: _Work, name: str, rows: Sequence[Row], repeats: int = 0) -> list[Row]:
         fresh = drop_known(work.connection, rows)
