@@ -18,6 +18,7 @@ from chuda.stores.ledger.queue import forget_processed
 from chuda.stores.ledger.releases import channel_records
 from chuda.workspace import Workspace, open_workspace
 from tasks.content.context import load_content_reference
+from tasks.feedback.alarms import find_alarms, publish_alarms
 from tasks.feedback.answering import seal_answers
 from tasks.feedback.mirror import mirror_ledger
 from tasks.feedback.people import share_alternates
@@ -49,6 +50,7 @@ def collect_feedback() -> StageResult:
     with open_stage() as stage:
         rows = mirror_ledger(stage.connection, stage.workspace.ledger)
         share_alternates(stage.connection, stage.workspace.ledger, stage.now)
+        publish_alarms(stage.connection, find_alarms(stage.workspace.ledger, trouble, stage.now))
     details = {name: str(counts[name]) for name in NUMBERS} | {"closed": str(closed)}
     details |= {"answers": ", ".join(answers)} if answers else {}
     details |= {"trouble": "; ".join(trouble)} if trouble else {}
