@@ -10,6 +10,7 @@ from chuda.errors import UsageError
 from chuda.records.channel import ChannelRecord
 from chuda.windows import DailyWindow
 from tasks.experiments.rollout import next_occurrence
+from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.numbering import number_messages
 
 _STAGE = """
@@ -61,6 +62,7 @@ def plan_rollout(connection: Any, plan_id: str, variant: str, now: datetime) -> 
     number_messages(connection, channel, first, is_temporary=True)
     connection.execute(_UPDATE, {"plan": plan_id})
     connection.execute(_RELEASES, {"plan": plan_id})
+    fingerprint_releases(connection, plan_id)
     return int(connection.execute("SELECT count(*) FROM message_numbered").fetchone()[0])
 
 
