@@ -38,6 +38,11 @@ class Settings(BaseSettings):
         return self.ledger_url.get_secret_value() if self.ledger_url else self.home / "ledger.sqlite"
 
     @property
+    def notice_ledger_target(self) -> Path | str:
+        """Where transactional messages are recorded: a file of their own, so that they wait for no marketing commit."""
+        return self.ledger_url.get_secret_value() if self.ledger_url else self.home / "notices.sqlite"
+
+    @property
     def warehouse_file(self) -> Path:
         """The warehouse."""
         return self.home / "warehouse.duckdb"

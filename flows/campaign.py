@@ -27,7 +27,8 @@ from tasks.experiments.stage import decide_experiment, draw_sample, roll_out
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis
 from tasks.planning.briefing import read_briefing
-from tasks.planning.stage import make_plan
+from tasks.planning.due import NobodyDue
+from tasks.planning.stage import forget_draft, make_plan
 from tasks.reports.stage import write_report
 from tasks.segments.stage import refresh_all_segments
 
@@ -102,7 +103,11 @@ def plan_campaign(campaign_file: str) -> str:
 
 
 def build_plan(campaign_file: str, progress: Progress) -> str:
-    """The stages that make a plan, in order."""
+    """The stages that make a plan, in order.
+
+    Raises:
+        NobodyDue: the campaign is recurring and nobody's event falls due; nothing is planned.
+    """
     with open_workspace() as workspace:
         briefing = read_briefing(workspace.settings, Path(campaign_file), workspace.clock.now())
         with workspace.ledger.read() as connection:
@@ -110,7 +115,10 @@ def build_plan(campaign_file: str, progress: Progress) -> str:
     if released:
         return released
     progress.run(lambda: check_content(campaign_file))
-    progress.run(lambda: check_compliance(campaign_file))
+    chosen = progress.run(lambda: check_compliance(campaign_file))
+    if briefing.recurring and chosen.rows_out == 0:
+        forget_draft(briefing)
+        raise NobodyDue(briefing.campaign.id, briefing.occurrence, chosen.rejected)
     progress.run(lambda: render_messages(campaign_file))
     progress.run(lambda: draw_sample(campaign_file))
     return progress.run(lambda: make_plan(campaign_file)).details["plan_id"]

@@ -10,7 +10,20 @@ import typer
 
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
-from flows.commands import approvers, campaigns, checking, contacts, demo, feedback, watching, workspace
+from flows.commands import (
+    approvers,
+    campaigns,
+    checking,
+    complaints,
+    contacts,
+    demo,
+    diagnose,
+    feedback,
+    inbox,
+    notify,
+    watching,
+    workspace,
+)
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +32,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, checking, campaigns, approvers, watching, feedback):
+for group in (
+    demo,
+    workspace,
+    contacts,
+    checking,
+    campaigns,
+    approvers,
+    feedback,
+    inbox,
+    complaints,
+    diagnose,
+    watching,
+    notify,
+):
     group.register(app)
 
 

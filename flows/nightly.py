@@ -17,7 +17,7 @@ from tasks.contacts.stage import import_contacts, import_do_not_contact, import_
 from tasks.dispatch.stage import dispatch, watch_approvals
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis
-from tasks.planning.due import find_due_campaigns
+from tasks.planning.due import NobodyDue, find_due_campaigns
 from tasks.segments.stage import refresh_all_segments
 
 # What restricts comes first: a do-not-contact list is in force before anything is planned.
@@ -73,6 +73,8 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
     for path in due:
         try:
             plans.append(build_plan(str(path), progress))
+        except NobodyDue:
+            continue
         except ChudaError as error:
             problems.append(f"{path.name}: {error}")
     return plans

@@ -99,6 +99,9 @@ class ChannelRecord(FileModel):
     rate_parts_per_second: Rate = Field(description="每秒最多多少条（按计费条数）")
     rate_parts_per_minute: Rate | None = Field(None, description="每分钟最多多少条")
     rate_parts_per_day: Rate | None = Field(None, description="每天最多多少条")
+    messages_per_person_per_day: Annotated[int, Whole(1, 1000)] | None = Field(
+        None, description="服务商一天最多给同一个人发多少条；不写时营销 3、通知 50"
+    )
     window: SlotText = Field(Slot(8 * 60, 22 * 60), description="服务商允许发送的时间")
     opt_out_wording: Annotated[Text, AfterValidator(_check_opt_out_wording)] = Field(
         "拒收请回复R", description="营销短信末尾的退订写法"

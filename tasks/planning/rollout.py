@@ -22,14 +22,14 @@ WHERE m.plan_id = $plan AND m.wave = 'rollout' AND m.batch_id IS NULL
 """
 _UPDATE = """
 UPDATE plan_message SET variant = n.variant, text = n.text, units = n.units, parts = n.parts,
-    send_at = n.send_at + to_seconds(n.delay_s), release_number = n.release_number,
+    send_at = n.send_at, release_number = n.release_number,
     batch_id = $plan || '-' || n.release_number || '-' || n.seq, position = n.position
 FROM message_numbered n WHERE plan_message.plan_id = $plan AND plan_message.token = n.token
 """
 _RELEASES = """
 INSERT INTO plan_release
-SELECT $plan, release_number, 'rollout', min(send_at + to_seconds(delay_s)), min(expires_at + to_seconds(delay_s)),
-       count(*), sum(parts) FROM message_numbered GROUP BY release_number
+SELECT $plan, release_number, 'rollout', min(send_at), min(expires_at), count(*), sum(parts) FROM message_numbered
+GROUP BY release_number
 """
 
 
@@ -53,13 +53,14 @@ def plan_rollout(connection: Any, plan_id: str, variant: str, now: datetime) -> 
     if row is None:
         raise UsageError(f"there is no plan {plan_id}; `chuda calendar` lists plans")
     campaign, channel = Campaign.model_validate_json(row[0]), ChannelRecord.model_validate_json(row[1])
-    opens_at = DailyWindow(row[2], row[3]).next_opening(now)
+    window = DailyWindow(row[2], row[3])
+    opens_at = window.next_opening(now)
     if row[4] == "send_slot":
         opens_at = next_occurrence(_slot_of(connection, plan_id, variant), now)
     expires_at = opens_at + timedelta(hours=campaign.expire_after_hours)
     connection.execute(_STAGE, {"plan": plan_id, "variant": variant, "opens_at": opens_at, "expires_at": expires_at})
     first = connection.execute("SELECT max(number) + 1 FROM plan_release WHERE plan_id = ?", [plan_id]).fetchone()[0]
-    number_messages(connection, channel, first, is_temporary=True)
+    number_messages(connection, channel, window, first)
     connection.execute(_UPDATE, {"plan": plan_id})
     connection.execute(_RELEASES, {"plan": plan_id})
     fingerprint_releases(connection, plan_id)

@@ -72,6 +72,33 @@ occurrence = Table(
     PrimaryKeyConstraint("campaign_id", "occurrence"),
 )
 
+event_claim = Table(
+    "event_claim",
+    metadata,
+    _text("campaign_id"),
+    _text("token"),
+    _text("event_key"),  # which appointment, which year's birthday …: 32 hex digits
+    _text("plan_id"),
+    _integer("claimed_us"),
+    PrimaryKeyConstraint("campaign_id", "token", "event_key"),
+)
+
+standing_approval = Table(
+    "standing_approval",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("campaign_id"),
+    _text("digest"),  # of the campaign, its channel and its business: another text is not covered
+    _text("first_day"),
+    _text("last_day"),
+    _integer("max_messages"),  # per occurrence
+    _integer("max_parts"),
+    _text("approved_by"),
+    _text("method"),
+    _integer("approved_us"),
+    Index("standing_approval_by_campaign", "campaign_id"),
+)
+
 approval = Table(
     "approval",
     metadata,
@@ -358,4 +385,29 @@ lease = Table(
     _integer("pid"),
     _integer("epoch"),
     _integer("expires_us"),
+)
+
+# One row per transactional message, in a ledger file of their own; `sealed` is kept until the outcome is certain.
+notice = Table(
+    "notice",
+    metadata,
+    Column("notice_id", Text, primary_key=True),
+    _text("token"),
+    _text("channel"),
+    _text("message_type"),
+    _text("template"),
+    _integer("parts"),
+    _text("state"),  # intent, accepted, rejected, not_sent, unknown, unconfirmed
+    _text("code"),
+    Column("sealed", LargeBinary, nullable=True),
+    _integer("intent_us"),
+    _integer("outcome_us", nullable=True),
+    Index("notice_by_person", "token", "message_type", "intent_us"),
+    Index(
+        "notice_open",
+        "channel",
+        "intent_us",
+        sqlite_where=text("state IN ('intent', 'unknown')"),
+        postgresql_where=text("state IN ('intent', 'unknown')"),
+    ),
 )

@@ -96,6 +96,7 @@ def free_port() -> int:
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
 def test_a_provider_that_cannot_be_reached_got_nothing(host):
     endpoint = f"http://{host}:{free_port()}"
+
     async def scenario() -> httpx.Response | MessageResult:
         async with open_client("http://provider.test", trust_env=False) as client:
             return await try_request(client, client.build_request("POST", endpoint, content=b"x"), 5.0)

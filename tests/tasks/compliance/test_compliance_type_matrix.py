@@ -33,7 +33,8 @@ CHANNEL = {"marketing": "marketing", "coupon_reply": "marketing", "notification"
 CANDIDATE = {
     "token": "a", "consent": "granted", "consent_source": "shop", "consent_at": "2026-01-01",
     "consent_purpose": "营销短信", "number_type": "mobile", "phone_region": "CN", "suppression": None,
-    "messages_this_week": 0,
+    "messages_this_week": 0, "messages_this_day": 0, "number_trouble": None, "event_over_at": None,
+    "is_test_contact": False, "is_duplicate": False, "is_event_done": False,
 }  # fmt: skip
 
 
@@ -41,10 +42,13 @@ def reason(message_type: str, **changes: object) -> str | None:
     """The first reason against one candidate."""
     connection = duckdb.connect()
     row = CANDIDATE | changes
+    kinds = {bool: "BOOLEAN", int: "INTEGER"}
     columns = ", ".join(
-        f"${name}::{'INTEGER' if name == 'messages_this_week' else 'VARCHAR'} AS {name}" for name in row
+        f"${name}::{'TIMESTAMPTZ' if name == 'event_over_at' else kinds.get(type(value), 'VARCHAR')} AS {name}"
+        for name, value in row.items()
     )
-    values = {"regions": ["CN"], "weekly_cap": 3}
+    opens_at = datetime(2026, 11, 20, 10, tzinfo=BUSINESS_ZONE)
+    values = {"regions": ["CN"], "weekly_cap": 3, "daily_cap": 3, "opens_at": opens_at, "trade_authorised": True}
     used = {name: value for name, value in values.items() if name in parameters_used(message_type)}
     return connection.execute(
         f"SELECT {reason_expression(message_type)} FROM (SELECT {columns})", row | used
