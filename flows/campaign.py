@@ -102,8 +102,8 @@ def plan_campaign(campaign_file: str) -> str:
     return build_plan(campaign_file, current_progress())
 
 
-def build_plan(campaign_file: str, progress: Progress) -> str:
-    """The stages that make a plan, in order.
+def build_plan(campaign_file: str, progress: Progress, narrow: Callable[[str], StageResult] | None = None) -> str:
+    """The stages that make a plan, in order; `narrow` may leave less of the audience than compliance allows.
 
     Raises:
         NobodyDue: the campaign is recurring and nobody's event falls due; nothing is planned.
@@ -119,6 +119,8 @@ def build_plan(campaign_file: str, progress: Progress) -> str:
     if briefing.recurring and chosen.rows_out == 0:
         forget_draft(briefing)
         raise NobodyDue(briefing.campaign.id, briefing.occurrence, chosen.rejected)
+    if narrow is not None:
+        progress.run(lambda: narrow(campaign_file))
     progress.run(lambda: render_messages(campaign_file))
     progress.run(lambda: draw_sample(campaign_file))
     return progress.run(lambda: make_plan(campaign_file)).details["plan_id"]

@@ -13,6 +13,7 @@ from chuda.phones import mask_phones
 from flows.commands import (
     approvers,
     campaigns,
+    channels,
     checking,
     complaints,
     contacts,
@@ -20,6 +21,7 @@ from flows.commands import (
     diagnose,
     feedback,
     inbox,
+    kpi,
     notify,
     watching,
     workspace,
@@ -39,12 +41,14 @@ for group in (
     checking,
     campaigns,
     approvers,
+    channels,
     feedback,
     inbox,
     complaints,
     diagnose,
     watching,
     notify,
+    kpi,
 ):
     group.register(app)
 

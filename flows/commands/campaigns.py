@@ -1,4 +1,4 @@
-"""Commands around a campaign: plan, send, watch, decide, report."""
+"""Commands around a campaign: plan, send, watch, decide."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ def register(app: typer.Typer) -> None:
         run,
         experiment,
         rollout,
-        report,
     ):
         app.command()(command)
 
@@ -180,11 +179,3 @@ def rollout(plan_id: PlanId) -> None:
         raise Refused(say("判定结果是不推广", "the decision is not to roll out"))
     result = roll_out.fn(plan_id, arm)
     show({"arm": arm, "messages": result.rows_out}, f"{arm}: {result.rows_out:,} {say('条', 'messages')}")
-
-
-def report(plan_id: PlanId) -> None:
-    """Write the HTML report of a plan's campaign and print its path."""
-    from tasks.reports.stage import write_report
-
-    result = write_report.fn(plan_id, language())
-    show(dict(result.details), result.details["path"])

@@ -196,8 +196,7 @@ class Sender:
         batch_id = sealed.batch_id
         phones, texts = unseal_messages(self._keys, batch_id, sealed.sealed)
         return [
-            OutgoingMessage(message_id(batch_id, p), phones[p], texts[p], release.message_type)
-            for p in sealed.positions
+            OutgoingMessage(message_id(batch_id, p), phones[p], texts[p], release.wire_type) for p in sealed.positions
         ]
 
     def _slow_down(self, release: Release, seconds: float) -> None:

@@ -21,14 +21,14 @@ from chuda.campaign.trade_slots import load_slots
 from chuda.errors import Refused, UsageError
 from chuda.records.business import BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord, load_channel
-from chuda.records.licence import licence_problems
 from chuda.settings import Settings
+from tasks.channels.choice import able_to_take_over, rank_channels, read_verdicts
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.overflow import OverflowPolicy
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
 from tasks.experiments.registration import Arm, Registration
 from tasks.planning.events import EVENT_VARIABLES
-from tasks.planning.schedule import Timing, plan_timing
+from tasks.planning.schedule import Timing, plan_timing, warn
 from tasks.planning.slot_history import read_slot_history
 from tasks.planning.texts import Wording, overflow_policy, read_wording
 
@@ -49,6 +49,7 @@ class Briefing:
     policies: dict[str | None, OverflowPolicy]
     context: ContentContext
     registration: Registration | None
+    fallbacks: tuple[ChannelRecord, ...] = ()  # what the cells go through that avoid the channel, in order
 
     @property
     def recurring(self) -> Recurring | None:
@@ -99,9 +100,11 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     campaign = load_campaign(campaign_file, known=known, now=now, lang=settings.lang).value
     refuse_unsupported(campaign)
     _check_event(campaign, scenarios)
-    channel = channels[campaign.channels[0]]
-    check_channel(channel, now)
     business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
+    fit, unfit = rank_channels(
+        campaign.channels, channels, campaign.type, read_verdicts(settings), now, business.allowed_signatures
+    )
+    channel, *fallbacks = fit
     arms: dict[str | None, Variant | None] = {arm.name: arm for arm in campaign.arms()} or {None: None}
     is_fixed = campaign.type == "marketing" and not channel.variables_allowed
     slots = load_slots(settings.reference / "slots.yaml", lang=settings.lang)
@@ -109,13 +112,16 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         campaign=campaign,
         channel=channel,
         business=business,
-        timing=plan_timing(campaign, channel, business, slots, now, read_slot_history(settings.marts_file, now)),
+        timing=warn(
+            plan_timing(campaign, channel, business, slots, now, read_slot_history(settings.marts_file, now)), unfit
+        ),
         wordings={
             name: read_wording(campaign, arm, scenarios, business.signatures, is_fixed) for name, arm in arms.items()
         },
         policies={name: overflow_policy(campaign, arm, scenarios, business.signatures) for name, arm in arms.items()},
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
+        fallbacks=tuple(able_to_take_over(channel, fallbacks)),
     )
     if not briefing.is_authorised_on(now.date()):
         raise Refused(
@@ -168,17 +174,6 @@ def load_all_segments(settings: Settings) -> list[Segment]:
     own = load_segments(own_file, lang=settings.lang) if own_file.exists() else ()
     own_names = {segment.name for segment in own}
     return [*(segment for segment in shipped if segment.name not in own_names), *own]
-
-
-def check_channel(channel: ChannelRecord, now: datetime) -> None:
-    """Refuse a channel without a valid licence on record.
-
-    Raises:
-        Refused: what is wrong with its record and what to do.
-    """
-    errors = [problem for problem in licence_problems(channel, now.date()) if problem.severity == "error"]
-    if errors:
-        raise Refused("\n".join(str(problem) for problem in errors))
 
 
 def own_lexicon(settings: Settings) -> Path | None:

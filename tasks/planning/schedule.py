@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -56,6 +56,11 @@ class Timing:
     def last_expiry(self) -> datetime:
         """When the last message that has not left is void."""
         return max(opening.expires_at for opening in self.all_openings)
+
+
+def warn(timing: Timing, warnings: Sequence[str]) -> Timing:
+    """The timing with further warnings."""
+    return replace(timing, warnings=(*timing.warnings, *warnings))
 
 
 def lawful_window(campaign: Campaign, channel: ChannelRecord, business: BusinessRecord) -> DailyWindow:

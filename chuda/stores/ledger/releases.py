@@ -38,6 +38,11 @@ class Release:
     window_end_minute: int
     sealed_us: int
 
+    @property
+    def wire_type(self) -> str:
+        """The type its messages leave as: a test leaves as the type it tests, which its occurrence names."""
+        return self.occurrence if self.message_type == "test" else self.message_type
+
 
 @dataclass(frozen=True, slots=True)
 class SealedBatch:

@@ -387,6 +387,70 @@ lease = Table(
     _integer("expires_us"),
 )
 
+test_phone = Table(
+    "test_phone",
+    metadata,
+    Column("token", Text, primary_key=True),
+    _text("shown"),  # 138****0001; the number is in the vault
+    _text("carrier"),
+    _text("number_type"),
+    _text("province"),
+    _text("agreed_on"),
+    _text("note"),
+    _integer("added_us"),
+)
+
+channel_step = Table(
+    "channel_step",
+    metadata,
+    _text("test_id"),  # <channel>-<number>
+    _text("stage"),  # basic, stress, scenario
+    _integer("round"),
+    _integer("number"),
+    _text("tested_type"),
+    _text("channel"),
+    Column("plan_id", Text, primary_key=True),
+    _integer("due_us"),
+    _integer("judge_us"),
+    _text("state"),  # open, done
+)
+
+channel_verdict = Table(
+    "channel_verdict",
+    metadata,
+    _text("test_id"),
+    _text("channel"),
+    _text("stage"),
+    _text("verdict"),  # passed, failed, pending
+    _integer("messages"),
+    _text("evidence"),  # JSON
+    _integer("decided_us"),
+    _integer("expires_us"),
+    PrimaryKeyConstraint("test_id", "stage"),
+)
+
+channel_route = Table(
+    "channel_route",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("carrier"),
+    _text("province"),
+    _text("reason"),
+    _text("evidence"),  # JSON
+    _integer("since_us"),
+    _integer("ended_us", nullable=True),
+)
+
+receipt_attempt = Table(
+    "receipt_attempt",
+    metadata,
+    _text("batch_id"),
+    _integer("position"),
+    _integer("attempts"),  # as the provider tells; more than one is a resend
+    PrimaryKeyConstraint("batch_id", "position"),
+)
+
 # One row per transactional message, in a ledger file of their own; `sealed` is kept until the outcome is certain.
 notice = Table(
     "notice",
