@@ -73,12 +73,13 @@ def _show_plan(
     from tasks.planning.figures import read_figures
     from tasks.planning.review import flags_of_plan
     from tasks.planning.summary import plan_lines
+    from tasks.reports.report import segment_names
 
     with open_workspace() as workspace, workspace.warehouse.read() as connection:
         figures = read_figures(connection, plan_id)
         flags = flags_of_plan(connection, workspace.settings, figures) if flags is None else flags
         found = compare_plans(connection, diff, plan_id) if diff else None
-    lines = plan_lines(figures, language(), flags, warnings)
+    lines = plan_lines(figures, language(), flags, warnings, segment_names(language()))
     if found:
         lines += ["", *difference_lines(found, language())]
     said = [{"rule": one.rule, "excerpt": one.excerpt, "message": one.message(language())} for one in flags]
