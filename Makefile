@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-server lint coverage calibrate docs lock clean
+.PHONY: help install install-dev demo test soak test-server lint coverage calibrate docs lock clean
 
 help:  ## what can be made here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ demo: $(VENV)/.installed  ## the whole chain on generated data: simulated provid
 
 test: $(VENV)/.installed-dev  ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not server and not slow"
+
+soak: $(VENV)/.installed-dev  ## kill the senders a thousand times, on SQLite and PostgreSQL, one at a time and three at once
+	@$(BIN)/python -m pytest -m slow -s tests/tasks/dispatch/test_dispatch_kills.py
 
 test-server: $(VENV)/.installed-dev  ## deploy to a real local Prefect server and run by a real worker
 	@$(BIN)/python -m pytest -m server

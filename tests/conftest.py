@@ -31,9 +31,9 @@ def ledger(tmp_path: Path, keys: Keys) -> Iterator[Ledger]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def postgres() -> Iterator[Callable[[], str]]:
     """A running PostgreSQL; called, it makes an empty place for a ledger and returns its URL."""
-    with start_postgres(tmp_path_factory.mktemp("postgres")) as new_schema:
+    with start_postgres() as new_schema:
         yield new_schema
 
 

@@ -91,7 +91,7 @@ def start_simulator(
     *,
     profile: Path | None = None,
     seed: int = 7,
-    ledger: Path | None = None,
+    ledger: Path | str | None = None,
     port: int = 0,
     now: str | None = None,
 ) -> Iterator[int]:

