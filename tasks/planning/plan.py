@@ -17,6 +17,7 @@ from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
+from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.numbering import number_messages
 from tasks.planning.offers import publish_offers
 from tasks.planning.schedule import Opening, Timing, finish_times
@@ -154,6 +155,7 @@ def _insert(
 ) -> None:
     connection.execute(_INSERT_MESSAGES, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_RELEASES, {"plan": plan_id})
+    fingerprint_releases(connection, plan_id)
     connection.execute(_INSERT_ROLLOUT, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_ROLLOUT_TEXTS, {"plan": plan_id})
     connection.execute("INSERT INTO plan_exclusion SELECT ?, token, reason FROM audience_excluded", [plan_id])
