@@ -20,8 +20,6 @@ _ADVICE = {
                      "Receipts and replies were not fetched: check network and credentials, pull again."),
     "opt_out_late": ("warn", "退订超过24小时才生效：缩短拉取间隔或改用推送",
                      "Opt-outs took effect more than 24 hours late: pull more often, or let the provider push."),
-    "complaint": ("warn", "24小时内登记投诉原因与处理措施，由专人关闭",
-                  "State cause and action within 24 hours and have a person close it."),
     "complaint_not_closed": ("stop", "投诉已超过24小时仍未关闭：登记原因与处理措施",
                              "The complaint has been open for more than 24 hours: state cause and action."),
     "coupons_used_up": ("warn", "优惠码已发完：补充券码文件后重新计划",

@@ -7,7 +7,16 @@ from typing import Any
 import polars as pl
 
 from chuda.stores.ledger import Ledger
-from chuda.stores.ledger.reading import BATCHES, CLICKS, EXCEPTIONS, RECEIPTS, REPLIES, SUPPRESSIONS, read_frame
+from chuda.stores.ledger.reading import (
+    BATCHES,
+    CLICKS,
+    COMPLAINTS,
+    EXCEPTIONS,
+    RECEIPTS,
+    REPLIES,
+    SUPPRESSIONS,
+    read_frame,
+)
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS receipt_received (receipt_id BIGINT, channel VARCHAR, batch_id VARCHAR, position INTEGER,
@@ -22,6 +31,9 @@ CREATE TABLE IF NOT EXISTS message_exception (batch_id VARCHAR, position INTEGER
     "at" TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS suppression_recorded (token VARCHAR, scope VARCHAR, reason VARCHAR, source VARCHAR,
     "at" TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS complaint_recorded (complaint_id BIGINT, token VARCHAR, channel VARCHAR, source VARCHAR,
+    text VARCHAR, complained_at TIMESTAMPTZ, done_at TIMESTAMPTZ, cause VARCHAR, action VARCHAR, closed_at TIMESTAMPTZ,
+    closed_by VARCHAR);
 CREATE TABLE IF NOT EXISTS feedback_alarm (kind VARCHAR NOT NULL, severity VARCHAR NOT NULL, campaign_id VARCHAR,
     subject VARCHAR NOT NULL, kpi VARCHAR, value DOUBLE, line DOUBLE, value_low DOUBLE, value_high DOUBLE,
     events BIGINT, base BIGINT, p_value DOUBLE, since_at TIMESTAMPTZ NOT NULL, advice_zh VARCHAR NOT NULL,
@@ -29,7 +41,8 @@ CREATE TABLE IF NOT EXISTS feedback_alarm (kind VARCHAR NOT NULL, severity VARCH
 """
 _EVENTS = (("receipt_received", "receipt_id", RECEIPTS), ("reply_received", "reply_id", REPLIES),
            ("click_received", "click_id", CLICKS))  # fmt: skip
-_STATES = (("batch_state", BATCHES), ("message_exception", EXCEPTIONS), ("suppression_recorded", SUPPRESSIONS))
+_STATES = (("batch_state", BATCHES), ("message_exception", EXCEPTIONS), ("suppression_recorded", SUPPRESSIONS),
+           ("complaint_recorded", COMPLAINTS))  # fmt: skip
 
 
 def create_mirror(connection: Any) -> None:

@@ -35,9 +35,6 @@ UNION ALL
 SELECT 'opt_out_late', source, count(*), min(at_us), NULL
 FROM suppression WHERE reason = 'opt_out' AND source LIKE 'reply:%' AND recorded_us - at_us > :day GROUP BY source
 UNION ALL
-SELECT 'complaint', 'complaint ' || id, 1, complained_us, NULL
-FROM complaint WHERE source <> 'reply' AND closed_us IS NULL
-UNION ALL
 SELECT 'complaint_not_closed', 'complaint ' || id, 1, deadline_us, NULL
 FROM complaint WHERE closed_us IS NULL AND deadline_us < :now
 UNION ALL

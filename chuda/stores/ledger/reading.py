@@ -22,6 +22,12 @@ BATCHES = (
 )  # fmt: skip
 EXCEPTIONS = ("SELECT batch_id, position, state, code, at_us AS at FROM message_exception",
               {"batch_id": _TEXT, "position": _INT, "state": _TEXT, "code": _TEXT, "at": _INT})  # fmt: skip
+COMPLAINTS = (
+    "SELECT id AS complaint_id, token, channel, source, text, complained_us AS complained_at, done_us AS done_at, "
+    "cause, action, closed_us AS closed_at, closed_by FROM complaint ORDER BY id",
+    {"complaint_id": _INT, "token": _TEXT, "channel": _TEXT, "source": _TEXT, "text": _TEXT, "complained_at": _INT,
+     "done_at": _INT, "cause": _TEXT, "action": _TEXT, "closed_at": _INT, "closed_by": _TEXT},
+)  # fmt: skip
 RECEIPTS = (
     "SELECT id AS receipt_id, channel, batch_id, position, token, status, code, parts, reported_us AS reported_at, "
     "received_us AS received_at FROM receipt WHERE id > :after ORDER BY id",

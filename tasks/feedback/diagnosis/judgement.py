@@ -62,7 +62,11 @@ def _judge(cause: Cause, evidence: Evidence, confidence: Mapping[str, str]) -> F
     pattern = _PATTERNS[cause](evidence) if cause in _PATTERNS else ""
     share = weight / failed if failed else 0.0
     codes = tuple(f"{row['code'] or '-'} x{row['messages']}" for row in rows[:5])
-    return Finding(cause, _in_words(share, bool(pattern)), messages, codes, pattern)
+    # That some were delivered and not clicked is no proof of a filter, so it never makes one likely.
+    likelihood = _in_words(share, bool(pattern) and cause != "handset")
+    if pattern and likelihood == "no_sign":
+        likelihood = "possible"
+    return Finding(cause, likelihood, messages, codes, pattern)
 
 
 def _in_words(share: float, has_pattern: bool) -> Likelihood:

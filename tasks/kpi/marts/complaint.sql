@@ -1,47 +1,89 @@
--- one row per complaint, with its 24-hour clock
-with complained as (
-    select reply.reply_id, reply.token, reply.channel, reply.replied_at, reply.text, event.plan_id, event.campaign_id
+-- one row per complaint, with its 24-hour clock and what was done about it
+with replied as (
+    select
+        reply.reply_id::varchar as complaint_id, 'reply' as source, reply.token, reply.channel,
+        reply.replied_at as complained_at, reply.text, event.plan_id, event.campaign_id,
+        recorded.done_at as recorded_done_at, recorded.cause, recorded.action, recorded.closed_at, recorded.closed_by
     from reply_received as reply
     left join contact_event as event on event.source = 'reply' and event.event_id = reply.reply_id::varchar
+    left join complaint_recorded as recorded
+        on recorded.source = 'reply' and recorded.token = reply.token and recorded.channel = reply.channel
+        and recorded.complained_at = reply.replied_at
     where reply.kind = 'complaint'
 ),
 
+-- what came by telephone, from the provider or a regulator is about the last message within 7 days
+told as (
+    select
+        recorded.complaint_id, arg_max(message.plan_id, (message.sent_at, message.plan_id)) as plan_id,
+        arg_max(message.campaign_id, (message.sent_at, message.plan_id)) as campaign_id
+    from complaint_recorded as recorded
+    inner join message_fact as message using (token)
+    where recorded.source <> 'reply'
+        and message.is_submitted
+        and message.sent_at <= recorded.complained_at
+        and recorded.complained_at < days_after(message.sent_at, 7)
+    group by recorded.complaint_id
+),
+
+complained as (
+    select * from replied
+    union all
+    select
+        'c' || recorded.complaint_id, recorded.source, recorded.token, nullif(recorded.channel, ''),
+        recorded.complained_at, recorded.text, told.plan_id, told.campaign_id, recorded.done_at, recorded.cause,
+        recorded.action, recorded.closed_at, recorded.closed_by
+    from complaint_recorded as recorded
+    left join told using (complaint_id)
+    where recorded.source <> 'reply'
+),
+
 suppressed as (
-    select complained.reply_id, min(greatest(suppression.at, complained.replied_at)) as done_at
+    select complained.complaint_id, min(greatest(suppression.at, complained.complained_at)) as done_at
     from complained
     inner join suppression_recorded as suppression using (token)
-    group by complained.reply_id
+    group by complained.complaint_id
+),
+
+clocked as (
+    select complained.*, coalesce(complained.recorded_done_at, suppressed.done_at) as done_at
+    from complained
+    left join suppressed using (complaint_id)
 ),
 
 message as (
     select plan_id, token, segment, template, variant
     from message_fact
-    where is_complained
+    semi join clocked using (plan_id, token)
 ),
 
 final as (
     select
-        complained.reply_id::varchar as complaint_id,
-        complained.token,
-        complained.campaign_id,
-        complained.plan_id,
-        complained.channel,
+        clocked.complaint_id,
+        clocked.source,
+        clocked.token,
+        clocked.campaign_id,
+        clocked.plan_id,
+        clocked.channel,
         message.segment,
         message.template,
         message.variant,
-        complained.replied_at as complained_at,
-        days_after(complained.replied_at, 1) as deadline_at,
-        suppressed.done_at,
-        suppressed.done_at is not null as is_done,
-        coalesce(suppressed.done_at, getvariable('marts_now')) > days_after(complained.replied_at, 1) as is_overdue,
+        clocked.complained_at,
+        days_after(clocked.complained_at, 1) as deadline_at,
+        clocked.done_at,
+        clocked.done_at is not null as is_done,
+        coalesce(clocked.done_at, getvariable('marts_now')) > days_after(clocked.complained_at, 1) as is_overdue,
+        clocked.cause,
+        clocked.action as action_taken,
+        clocked.closed_at,
+        clocked.closed_by,
         -- people quote numbers; none may pass, in whatever script and spacing
         regexp_replace(
-            complained.text,
+            clocked.text,
             '([0-9０-９零〇一二三四五六七八九幺][\s\-－—.·()（）]*){7,}', '****', 'g'
         ) as text_masked
-    from complained
-    left join suppressed using (reply_id)
-    left join message on message.plan_id = complained.plan_id and message.token = complained.token
+    from clocked
+    left join message on message.plan_id = clocked.plan_id and message.token = clocked.token
 )
 
 select * from final

@@ -40,6 +40,6 @@ def test_clocks_that_ran_out_and_empty_pools_are_told(any_ledger, clock):
         connection.exec_driver_sql("UPDATE coupon SET token = 't1'")
     found = kinds(any_ledger, clock, ["demo: no answer"])
     assert set(found) == {
-        ("opt_out_late", "reply:demo"), ("complaint", "complaint 1"), ("complaint_not_closed", "complaint 1"),
+        ("opt_out_late", "reply:demo"), ("complaint_not_closed", "complaint 1"),
         ("coupons_used_up", "c Y"), ("feed_trouble", "demo"),
     }  # fmt: skip

@@ -117,6 +117,9 @@ def test_delivered_and_not_seen_points_to_the_handset_only(marts):
     marts.put(2)
     _, found = marts.ask("c1")
     assert [f.cause for f in causes_found(list(found.values()))] == ["handset"]
+    marts.put(1, state="failed", code="MI:0099", cause="handset", tokens="h")
+    marts.put(9, state="failed", code="MK:0001", cause="empty_number", tokens="e")
+    assert marts.ask("c1")[1]["handset"].likelihood == "possible", "one code and many deliveries prove no filter"
 
 
 def test_what_nobody_knows_or_nothing_left_for_is_said_so(marts):

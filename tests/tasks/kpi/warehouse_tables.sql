@@ -83,3 +83,7 @@ create table feedback_alarm (
     value double, line double, value_low double, value_high double, events bigint, base bigint, p_value double,
     since_at timestamptz not null, advice_zh varchar not null, advice_en varchar not null
 );
+create table complaint_recorded (
+    complaint_id bigint, token varchar, channel varchar, source varchar, text varchar, complained_at timestamptz,
+    done_at timestamptz, cause varchar, "action" varchar, closed_at timestamptz, closed_by varchar
+);
