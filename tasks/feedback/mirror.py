@@ -22,8 +22,6 @@ CREATE TABLE IF NOT EXISTS message_exception (batch_id VARCHAR, position INTEGER
     "at" TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS suppression_recorded (token VARCHAR, scope VARCHAR, reason VARCHAR, source VARCHAR,
     "at" TIMESTAMPTZ);
-CREATE TABLE IF NOT EXISTS experiment_decision (plan_id VARCHAR, variant VARCHAR, verdict VARCHAR, chosen VARCHAR,
-    sentence_zh VARCHAR, sentence_en VARCHAR, record VARCHAR, decided_at TIMESTAMPTZ);
 """
 _EVENTS = (("receipt_received", "receipt_id", RECEIPTS), ("reply_received", "reply_id", REPLIES),
            ("click_received", "click_id", CLICKS))  # fmt: skip

@@ -225,7 +225,7 @@ def _registration(campaign: Campaign, channel: ChannelRecord) -> Registration | 
     experiment = campaign.experiment
     if experiment is None:
         return None
-    is_measured = channel.click_tracking != "none"
+    is_measured, layer = channel.click_tracking != "none", experiment.layer
     arms = tuple(
         Arm.model_validate({
             "name": v.name, "cost_cny": v.cost_cny or Decimal(0), "is_click_measured": is_measured,
@@ -238,6 +238,7 @@ def _registration(campaign: Campaign, channel: ChannelRecord) -> Registration | 
         "primary_metric": _METRICS[experiment.primary_metric], "window_hours": experiment.window_hours,
         "target_mde": float(experiment.target_mde), "sample_fraction": float(experiment.sample or 1),
         "fallback_arm": experiment.fallback, "holdout_fraction": float(experiment.holdout),
+        **({"layer": layer.name, "layer_low": float(layer.low), "layer_high": float(layer.high)} if layer else {}),
         "mode": experiment.mode, "send_leader_unproven": experiment.send_leader_unproven,
         "indifference_zone": float(experiment.indifference) if experiment.indifference else None,
     })  # fmt: skip

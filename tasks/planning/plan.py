@@ -135,7 +135,7 @@ def _hash(briefing: Briefing, digest: str) -> str:
     window = briefing.timing.window
     parts = {
         "campaign": briefing.campaign.digest(),
-        "channel": briefing.channel.model_dump(mode="json"),
+        "channel": briefing.channel.identity(),
         "business": briefing.business.model_dump(mode="json"),
         "occurrence": briefing.occurrence,
         "openings": {
