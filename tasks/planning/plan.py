@@ -19,6 +19,7 @@ from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
 from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.numbering import number_messages
+from tasks.planning.offers import publish_offers
 from tasks.planning.schedule import Opening, Timing, finish_times
 
 _HERE = Path(__file__).parent
@@ -160,6 +161,7 @@ def _insert(
     connection.execute("INSERT INTO plan_exclusion SELECT ?, token, reason FROM audience_excluded", [plan_id])
     connection.execute(_INSERT_EVENTS, {"plan": plan_id})
     _insert_warnings(connection, briefing, plan_id)
+    publish_offers(connection, plan_id, briefing.campaign, briefing.offers)
     campaign, channel, window = briefing.campaign, briefing.channel, briefing.timing.window
     row = {
         "plan": plan_id, "hash": plan_hash, "campaign_id": campaign.id, "campaign_name": campaign.name,
