@@ -81,7 +81,8 @@ def keep_sources(connection: Connection, full_built_at: datetime) -> None:
         [definition(), full_built_at],
     )
     columns = connection.execute(
-        "select table_name, column_name from duckdb_columns() where database_name = 'marts_new' and schema_name = 'kept'"
+        "select table_name, column_name from duckdb_columns() "
+        "where database_name = 'marts_new' and schema_name = 'kept'"
     ).fetchall()
     for table, column in columns:
         connection.execute(f"comment on column marts_new.{KEPT_SCHEMA}.{table}.\"{column}\" is '{_NOT_FOR_ANALYSIS}'")

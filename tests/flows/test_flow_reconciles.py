@@ -1,4 +1,4 @@
-"""The figures are the provider's own: every count of the marts recomputed from the simulator's record, person by person."""
+"""The figures are the provider's own: every count of the marts, recomputed from the simulator's record."""
 
 from __future__ import annotations
 
