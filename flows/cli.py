@@ -19,10 +19,12 @@ from flows.commands import (
     contacts,
     demo,
     diagnose,
+    experiments,
     feedback,
     inbox,
     kpi,
     notify,
+    recurring,
     watching,
     workspace,
 )
@@ -41,6 +43,7 @@ for group in (
     checking,
     campaigns,
     approvers,
+    recurring,
     channels,
     feedback,
     inbox,
@@ -49,6 +52,7 @@ for group in (
     watching,
     notify,
     kpi,
+    experiments,
 ):
     group.register(app)
 
