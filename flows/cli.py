@@ -19,6 +19,7 @@ from flows.commands import (
     contacts,
     demo,
     diagnose,
+    experiments,
     feedback,
     inbox,
     kpi,
@@ -51,6 +52,7 @@ for group in (
     watching,
     notify,
     kpi,
+    experiments,
 ):
     group.register(app)
 

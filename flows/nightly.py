@@ -11,7 +11,9 @@ from chuda.errors import ChudaError, ProviderTrouble, UsageError
 from chuda.results import StageResult
 from chuda.stores.ledger.releases import due_plans
 from chuda.workspace import open_workspace
-from flows.campaign import Progress, build_plan, current_progress
+from flows.campaign import build_plan
+from flows.following import expect_decision
+from flows.progress import Progress, current_progress
 from tasks.contacts.inbox import find_changed_files
 from tasks.contacts.stage import import_contacts, import_do_not_contact, import_events, import_orders
 from tasks.dispatch.stage import dispatch, watch_approvals
@@ -103,6 +105,7 @@ def dispatch_due() -> list[str]:
     for plan_id in plans:
         try:
             progress.run(lambda plan_id=plan_id: dispatch(plan_id, False))  # type: ignore[misc]
+            expect_decision(plan_id)
         except ChudaError as error:  # one plan's channel in trouble must not hold up the others
             problems.append(f"{plan_id}: {error}")
     progress.run(watch_approvals)

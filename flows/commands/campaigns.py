@@ -17,6 +17,17 @@ from flows.commands.watching import status
 if TYPE_CHECKING:
     from tasks.content.findings import Finding
 
+_STOPS = {
+    "done": ("没有可发的了", "nothing more to send"),
+    "paused": ("计划已暂停", "the plan is paused"),
+    "cancelled": ("计划已取消", "the plan was cancelled"),
+    "expired": ("已过期", "its time is over"),
+    "window_closed": ("时段或允许时间未到", "outside its slot or the allowed hours"),
+    "release_gap": ("与上一批间隔 10 分钟", "ten minutes after the release before it"),
+    "busy": ("另一个进程正在发", "another process is sending it"),
+    "lease_lost": ("已由另一个进程接手", "another process has taken it over"),
+    "unknown_open": ("还有结果未知的，稍后再查", "some outcomes are not known yet; ask again later"),
+}
 CampaignFile = Annotated[Path, typer.Argument(help="campaign file (YAML)")]
 PlanId = Annotated[str, typer.Argument(help="plan id, as `chuda plan` prints it")]
 
@@ -27,8 +38,6 @@ def register(app: typer.Typer) -> None:
         plan,
         send,
         run,
-        experiment,
-        rollout,
     ):
         app.command()(command)
 
@@ -62,12 +71,13 @@ def _show_plan(
     from tasks.planning.figures import read_figures
     from tasks.planning.review import flags_of_plan
     from tasks.planning.summary import plan_lines
+    from tasks.reports.report import segment_names
 
     with open_workspace() as workspace, workspace.warehouse.read() as connection:
         figures = read_figures(connection, plan_id)
         flags = flags_of_plan(connection, workspace.settings, figures) if flags is None else flags
         found = compare_plans(connection, diff, plan_id) if diff else None
-    lines = plan_lines(figures, language(), flags, warnings)
+    lines = plan_lines(figures, language(), flags, warnings, segment_names(language()))
     if found:
         lines += ["", *difference_lines(found, language())]
     said = [{"rule": one.rule, "excerpt": one.excerpt, "message": one.message(language())} for one in flags]
@@ -110,7 +120,9 @@ def send(plan_id: PlanId, wait: Annotated[bool, typer.Option(help="wait for the 
         for one in reports:
             at = one.resume_at.isoformat(timespec="minutes") if one.resume_at else ""
             data = {"stop": one.stop, "requests": one.requests, "adopted": one.adopted, "resume_at": at}
-            show(data, f"{one.stop}: {one.requests} {say('个请求', 'requests')} {at and say('下次 ', 'next ') + at}")
+            why = say(*_STOPS.get(one.stop, (one.stop, one.stop)))
+            following = say(f"，下次 {at}", f", next {at}") if at else ""
+            show(data, f"{one.stop}: {why}; {one.requests} {say('个请求', 'requests')}{following}")
     status(plan_id)
 
 
@@ -146,23 +158,3 @@ def run(
         )  # fmt: skip
     hint = "" if yes else say(f"  下一步：chuda approve {plan_id}", f"  next: chuda approve {plan_id}")
     show({"plan_id": plan_id}, f"{plan_id}{hint}")
-
-
-def experiment(plan_id: PlanId) -> None:
-    """The verdict of a plan's experiment; decides it if its window has passed, once."""
-    from tasks.experiments.stage import decide_experiment
-
-    result = decide_experiment.fn(plan_id)
-    show(dict(result.details), f"{result.details['verdict']}: {say(result.details['zh'], result.details['en'])}")
-
-
-def rollout(plan_id: PlanId) -> None:
-    """Plan the roll-out of the decided variant to the rest; it is then approved and sent like every release."""
-    from chuda.errors import Refused
-    from tasks.experiments.stage import decide_experiment, roll_out
-
-    arm = decide_experiment.fn(plan_id).details["arm"]
-    if not arm:
-        raise Refused(say("判定结果是不推广", "the decision is not to roll out"))
-    result = roll_out.fn(plan_id, arm)
-    show({"arm": arm, "messages": result.rows_out}, f"{arm}: {result.rows_out:,} {say('条', 'messages')}")

@@ -13,6 +13,7 @@ from expectations.gate import Gatekeeper, GateResult, record_results
 from expectations.suites.kpis import KPIS
 from tasks.channels.record import create_channel_tables
 from tasks.contacts.merging import create_contact_tables
+from tasks.experiments.record import create_experiment_tables
 from tasks.feedback.mirror import create_mirror
 from tasks.kpi.lines import load_lines
 from tasks.kpi.refresh import refresh_marts
@@ -45,6 +46,7 @@ def refresh_kpis(is_full: bool = False) -> StageResult:
             create_mirror(connection)
             create_channel_tables(connection)
             create_delivery_table(connection)
+            create_experiment_tables(connection)
         results: list[GateResult] = []
 
         def check(connection: Any) -> None:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from chuda.files import Lang
 from chuda.stores.marts import Connection, open_marts
 from tasks.kpi.lines import REFERENCE, KpiLines, load_lines
+from tasks.reports.experiment_section import show_experiment
 from tasks.reports.figures import Figure, Row, read_figure, read_headline
 from tasks.reports.kpi_table import judge_campaign
 from tasks.reports.pictures import picture_hours, picture_progress, picture_segments, picture_variants
@@ -65,7 +66,8 @@ def render_report(
     with connected(marts) as connection:
         headline = read_headline(connection, campaign_id)
         figures = {name: read_figure(connection, name, campaign_id) for name in _FIGURES}
-    page = _lay_out(headline, figures, load_lines(), words, labels)
+        experiment = show_experiment(connection, campaign_id, words)
+    page = _lay_out(headline, figures, load_lines(), words, labels) | {"experiment": experiment}
     return page_template("report.html.j2").render(
         page=page, words=words, css=Markup((PAGE / "report.css").read_text("utf-8"))
     )
