@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from chuda.results import StageResult
-from flows.commands.output import StageLines, console, is_json, say, show, show_table
+from flows.commands.output import StageLines, console, is_json, language, say, show, show_table
 from flows.commands.segments import export_segment, refresh, show_segments
 
 Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
@@ -171,11 +171,14 @@ def import_stop_files(files: Files) -> None:
 def show_contact(person: PersonArgument) -> None:
     """One person's record, why they were excluded, and every touchpoint."""
     from chuda.workspace import open_workspace
+    from tasks.compliance.rules import explain_reason
     from tasks.contacts.lookup import describe_person, find_person
 
     with open_workspace() as workspace:
         found = find_person(workspace, person)
         for title, columns, rows in describe_person(workspace, found):
+            if title == "exclusions":
+                columns, rows = (*columns, "why"), [(*row, explain_reason(row[-1], language())) for row in rows]
             if len(rows) == 1 and not is_json():
                 # One record reads better downwards; what is empty is left out.
                 filled = [(name, value) for name, value in zip(columns, rows[0], strict=True) if value is not None]

@@ -34,6 +34,8 @@ from tasks.planning.slot_history import read_slot_history
 from tasks.planning.texts import Wording, overflow_policy, read_wording
 
 PERSONAL_VARIABLES = frozenset({"signature", "salutation", "surname", "name", "city", "points", "points_expire_on"})
+# Trades that may not advertise at all without prior leave; others need it for certain words only (the lexicons).
+RESTRICTED_TRADES = frozenset({"finance", "medical"})
 _ALL_EVENT_VARIABLES = frozenset(name for names in EVENT_VARIABLES.values() for name in names)
 _METRICS = {"clicks": "clicked", "conversions": "converted"}
 
@@ -79,8 +81,7 @@ class Briefing:
 
     def is_authorised_on(self, day: date) -> bool:
         """Whether the campaign's trade needs no authorisation, or one is on record and valid on that day."""
-        restricted = {entry.needs_authorisation for entry in self.context.reference.lexicon.entries}
-        return self.campaign.trade not in restricted or self.business.is_authorised(self.campaign.trade, day)
+        return self.campaign.trade not in RESTRICTED_TRADES or self.business.is_authorised(self.campaign.trade, day)
 
 
 def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Briefing:

@@ -135,7 +135,7 @@ class _Search:
             if overlap(slot, blind):
                 yield f"时段 {slot} 与{trade}行业的低效时段 {blind} 重叠 / the slot meets a blind time of the trade"
         own = self.slots.slots_on(trade, day)
-        if not any(overlap(slot, each) for each in own):
+        if self.campaign.type == "marketing" and not any(overlap(slot, each) for each in own):
             usual = "、".join(map(str, own))
             yield f"时段 {slot} 不是{trade}行业的常用时段 {usual} / the slot is none of the trade's usual ones"
         yield from _warn_of_day(day)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from chuda.campaign import Campaign
+from chuda.clock import BUSINESS_ZONE
 from chuda.errors import UsageError
 from chuda.files.reader import parse_yaml
+from chuda.settings import Settings
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.scenarios import load_library
+from tasks.planning.briefing import read_briefing
 from tasks.planning.texts import overflow_policy, read_wording, render_texts
 
 REFERENCE = Path(__file__).parents[3] / "data" / "reference"
@@ -105,3 +109,11 @@ def test_languages_may_use_different_variables_and_everybody_gets_their_own():
         "hk": "【橙柚生活】Hello Ann, our shop is open, 拒收请回复R",
         "long": "over_length",
     }
+
+
+def test_every_shipped_campaign_can_be_planned():
+    root = REFERENCE.parent
+    settings = Settings(campaigns=root / "campaigns", reference=REFERENCE, home=root / "none")
+    now = datetime(2026, 11, 20, 9, tzinfo=BUSINESS_ZONE)
+    names = {path.name for path in (root / "campaigns").glob("*.yaml")} - {"business.yaml"}
+    assert {read_briefing(settings, root / "campaigns" / name, now).campaign.id for name in names}
