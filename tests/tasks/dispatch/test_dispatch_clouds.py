@@ -69,7 +69,8 @@ def record(adapter: str, port: int) -> str:
         {
             "name": "demo", "adapter": adapter, "simulator": True, "endpoint": f"http://127.0.0.1:{port}",
             "account": "a", "message_types": ["marketing"], "price_cny_per_part": Decimal("0.05"),
-            "billing": "submitted", "rate_parts_per_second": 400, "query_grace_seconds": 2, **SPECIFIC[adapter],
+            "billing": "submitted", "rate_parts_per_second": 400, "query_grace_seconds": 2, "signatures": ["橙柚生活"],
+            **SPECIFIC[adapter],
         }
     ).model_dump_json()  # fmt: skip
 
