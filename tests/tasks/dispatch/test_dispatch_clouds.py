@@ -27,7 +27,7 @@ from chuda.stores.ledger import open_ledger
 from chuda.stores.ledger.releases import state_counts
 
 NOW = "2026-11-20T10:00:00+08:00"
-PEOPLE = {"aliyun": 300, "tencent": 150}
+PEOPLE = {"aliyun": 200, "tencent": 100}
 KILLS = 2
 PROFILE = """
 blacklisted_share: 0
