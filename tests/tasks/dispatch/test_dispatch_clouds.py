@@ -27,7 +27,7 @@ from chuda.stores.ledger import open_ledger
 from chuda.stores.ledger.releases import state_counts
 
 NOW = "2026-11-20T10:00:00+08:00"
-PEOPLE = {"aliyun": 300, "tencent": 150}
+PEOPLE = {"aliyun": 200, "tencent": 100}
 KILLS = 2
 PROFILE = """
 blacklisted_share: 0
@@ -69,7 +69,8 @@ def record(adapter: str, port: int) -> str:
         {
             "name": "demo", "adapter": adapter, "simulator": True, "endpoint": f"http://127.0.0.1:{port}",
             "account": "a", "message_types": ["marketing"], "price_cny_per_part": Decimal("0.05"),
-            "billing": "submitted", "rate_parts_per_second": 400, "query_grace_seconds": 2, **SPECIFIC[adapter],
+            "billing": "submitted", "rate_parts_per_second": 400, "query_grace_seconds": 2, "signatures": ["橙柚生活"],
+            **SPECIFIC[adapter],
         }
     ).model_dump_json()  # fmt: skip
 
