@@ -11,6 +11,7 @@ from chuda.errors import Refused, UsageError
 from chuda.results import StageResult
 from chuda.stores.marts import open_marts
 from chuda.workspace import open_workspace
+from tasks.channels.plan_routing import routing_of_plan
 from tasks.experiments.assignment import AssignmentSpec, assign
 from tasks.experiments.record import (
     decide_on_marts,
@@ -91,7 +92,8 @@ def _check_due(connection: Any, plan_id: str, now: datetime) -> None:
 def roll_out(plan_id: str, arm: str) -> StageResult:
     """Add the roll-out's releases to the plan: everybody outside the sample gets the decided arm."""
     with open_stage() as stage:
-        messages = plan_rollout(stage.connection, plan_id, arm, stage.now)
+        routing = routing_of_plan(stage.connection, plan_id, stage.workspace.settings, stage.now)
+        messages = plan_rollout(stage.connection, plan_id, arm, stage.now, routing)
         return StageResult("rollout", "plan_message", messages, messages, details={"arm": arm})
 
 

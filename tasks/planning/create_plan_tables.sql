@@ -37,6 +37,11 @@ create table if not exists main.plan_release (
     expires_at timestamptz not null, size bigint not null, parts bigint not null
 );
 
+-- Releases that leave through another channel than their plan's own. Grain: plan and release.
+create table if not exists main.plan_route (
+    plan_id varchar not null, number integer not null, channel varchar not null, channel_record varchar not null
+);
+
 -- Plans whose slot came without an approval. Grain: plan and event (waiting, expired); at is when the slot opened, or ended.
 create table if not exists main.approval_missed (
     plan_id varchar not null, campaign_id varchar not null, event varchar not null, releases bigint not null,

@@ -9,13 +9,13 @@ from chuda.campaign.model import Campaign
 from chuda.errors import UsageError
 from chuda.records.channel import ChannelRecord
 from chuda.windows import DailyWindow
+from tasks.channels.routing import Routing, keep_routes, number_by_channel
 from tasks.experiments.rollout import next_occurrence
-from tasks.planning.numbering import number_messages
 
 _STAGE = """
 CREATE OR REPLACE TEMP TABLE message_staged AS
 SELECT m.token, 'wave' AS wave, $variant AS variant, t.text, t.units, t.parts, $opens_at AS send_at,
-       $expires_at AS expires_at
+       $expires_at AS expires_at, m.carrier, m.province
 FROM plan_message m JOIN plan_rollout_text t ON t.plan_id = m.plan_id AND t.token = m.token AND t.variant = $variant
 WHERE m.plan_id = $plan AND m.wave = 'rollout' AND m.batch_id IS NULL
 """
@@ -32,7 +32,7 @@ GROUP BY release_number
 """
 
 
-def plan_rollout(connection: Any, plan_id: str, variant: str, now: datetime) -> int:
+def plan_rollout(connection: Any, plan_id: str, variant: str, now: datetime, routing: Routing | None = None) -> int:
     """Give everybody outside the sample the decided variant, and add the releases; once, later calls add nothing.
 
     Args:
@@ -40,6 +40,7 @@ def plan_rollout(connection: Any, plan_id: str, variant: str, now: datetime) -> 
         plan_id: a plan whose experiment samples.
         variant: the arm the decision names.
         now: the earliest moment of sending; a send-slot test waits for the slot's next occurrence.
+        routing: which cells avoid the plan's channel now; none if not given.
 
     Returns:
         How many messages were added.
@@ -59,9 +60,10 @@ def plan_rollout(connection: Any, plan_id: str, variant: str, now: datetime) -> 
     expires_at = opens_at + timedelta(hours=campaign.expire_after_hours)
     connection.execute(_STAGE, {"plan": plan_id, "variant": variant, "opens_at": opens_at, "expires_at": expires_at})
     first = connection.execute("SELECT max(number) + 1 FROM plan_release WHERE plan_id = ?", [plan_id]).fetchone()[0]
-    number_messages(connection, channel, window, first)
+    number_by_channel(connection, routing or Routing((channel,)), window, first)
     connection.execute(_UPDATE, {"plan": plan_id})
     connection.execute(_RELEASES, {"plan": plan_id})
+    keep_routes(connection, plan_id)
     return int(connection.execute("SELECT count(*) FROM message_numbered").fetchone()[0])
 
 
