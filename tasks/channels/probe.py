@@ -100,6 +100,7 @@ def publish_probe(
     _stage(connection, probe, phones)
     facts = {
         "max_units": max_units,
+        "max_parts": count_parts(probe.text),
         "opt_out": probe.channel.opt_out_wording if rules_of(probe.tested_type).needs_opt_out else "",
         "window_start": window.start_minute, "window_end": window.end_minute,
     }  # fmt: skip
@@ -120,7 +121,7 @@ def _stage(connection: Any, probe: Probe, phones: Sequence[TestPhone]) -> None:
         [(phone.token, phone.province, phone.carrier, phone.number_type) for phone in phones],
         schema=dict.fromkeys(("token", "province", "carrier", "number_type"), pl.String), orient="row",
     ).with_columns(
-        wave=pl.lit("all"), text=pl.lit(probe.text), units=pl.lit(count_units(probe.text)),
+        wave=pl.lit("all"), phone_region=pl.lit("CN"), text=pl.lit(probe.text), units=pl.lit(count_units(probe.text)),
         parts=pl.lit(count_parts(probe.text)), send_at=pl.lit(probe.opens_at),
     )  # fmt: skip
     connection.register("incoming", frame.to_arrow())
