@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from time import perf_counter
 
 from prefect import flow
 
@@ -18,12 +15,14 @@ from chuda.settings import Language
 from chuda.stores.ledger.releases import claimed_plan
 from chuda.totp import is_timed_code
 from chuda.workspace import open_workspace
+from flows.following import carry_on, expect_decision, when_due
+from flows.progress import Progress, current_progress, listening
 from tasks.compliance.stage import check_compliance
 from tasks.contacts.stage import import_contacts, import_events, import_orders
 from tasks.content.stage import check_content, render_messages
 from tasks.dispatch.stage import approve_plan, dispatch
-from tasks.experiments.record import RECEIPTS_COMPLETE_AFTER, decision_due
-from tasks.experiments.stage import decide_experiment, draw_sample, roll_out
+from tasks.experiments.record import RECEIPTS_COMPLETE_AFTER
+from tasks.experiments.stage import decide_experiment, draw_sample
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis
 from tasks.planning.briefing import read_briefing
@@ -32,45 +31,7 @@ from tasks.planning.stage import forget_draft, make_plan
 from tasks.reports.stage import write_report
 from tasks.segments.stage import refresh_all_segments
 
-Listener = Callable[[StageResult, float], None]
-
-
-def _silent(_result: StageResult, _seconds: float) -> None:
-    """Nobody listens."""
-
-
-@dataclass
-class Progress:
-    """Tells a listener what each stage did and how long it took."""
-
-    listener: Listener = _silent
-    results: list[StageResult] = field(default_factory=list)
-
-    def run(self, stage: Callable[[], StageResult]) -> StageResult:
-        """Run one stage and tell about it."""
-        started = perf_counter()
-        result = stage()
-        self.results.append(result)
-        self.listener(result, perf_counter() - started)
-        return result
-
-
-_listeners: list[Listener] = []
-
-
-@contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Have `listener` told about every stage of the flows run meanwhile (Prefect takes only data as parameters)."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.pop()
-
-
-def current_progress() -> Progress:
-    """A progress that tells whoever listens now."""
-    return Progress(_listeners[-1] if _listeners else _silent)
+__all__ = ["build_plan", "current_progress", "follow_plan", "listening", "run_campaign"]
 
 
 @flow(name="prepare", persist_result=False)
@@ -135,6 +96,7 @@ def send_plan(plan_id: str, wait: bool = False) -> None:
         wait: wait for windows and slots instead of stopping at them.
     """
     current_progress().run(lambda: dispatch(plan_id, wait))
+    expect_decision(plan_id)
 
 
 @flow(name="collect-feedback", persist_result=False)
@@ -195,6 +157,7 @@ def run_campaign(
     else:
         progress.run(collect_feedback)
         progress.run(refresh_kpis)
+        expect_decision(plan_id)
     progress.run(lambda: write_report(plan_id, language))
     return plan_id
 
@@ -202,7 +165,7 @@ def run_campaign(
 def follow_plan(
     plan_id: str, approved_by: str, progress: Progress, before_counting: Callable[[], None] = lambda: None
 ) -> None:
-    """Observe the sample, decide, roll the decided arm out, and count when the receipts are complete.
+    """Observe the sample, decide, roll the decided arm out in waves, and count when the receipts are complete.
 
     Args:
         plan_id: a plan whose sample was sent.
@@ -210,15 +173,16 @@ def follow_plan(
         progress: whom to tell.
         before_counting: called before each counting; the demo's shop exports its orders there.
     """
-    due_at = _decision_due(plan_id)
-    if due_at is not None:
-        _wait_until(due_at)
+    until = when_due(plan_id)
+    if until is not None:
+        _wait_until(until)
         _count(progress, before_counting)
-        decided = progress.run(lambda: decide_experiment(plan_id))
-        if decided.details["arm"]:
-            progress.run(lambda: roll_out(plan_id, decided.details["arm"]))
-            progress.run(lambda: approve_plan(plan_id, approved_by))
-            progress.run(lambda: dispatch(plan_id, True))
+        progress.run(lambda: decide_experiment(plan_id))
+        until = carry_on(plan_id, approved_by, True, progress)
+    while until is not None:
+        _wait_until(until)
+        _count(progress, before_counting)
+        until = carry_on(plan_id, approved_by, True, progress)
     with open_workspace() as workspace:
         _wait_until(workspace.clock.now() + RECEIPTS_COMPLETE_AFTER)
     _count(progress, before_counting)
@@ -228,11 +192,6 @@ def _count(progress: Progress, before_counting: Callable[[], None]) -> None:
     progress.run(collect_feedback)
     before_counting()
     progress.run(refresh_kpis)
-
-
-def _decision_due(plan_id: str) -> datetime | None:
-    with open_workspace() as workspace, workspace.warehouse.read() as connection:
-        return decision_due(connection, plan_id)
 
 
 def _wait_until(moment: datetime) -> None:

@@ -19,9 +19,12 @@ from flows.commands import (
     contacts,
     demo,
     diagnose,
+    experiments,
     feedback,
     inbox,
+    kpi,
     notify,
+    recurring,
     watching,
     workspace,
 )
@@ -40,6 +43,7 @@ for group in (
     checking,
     campaigns,
     approvers,
+    recurring,
     channels,
     feedback,
     inbox,
@@ -47,6 +51,8 @@ for group in (
     diagnose,
     watching,
     notify,
+    kpi,
+    experiments,
 ):
     group.register(app)
 

@@ -11,13 +11,16 @@ from chuda.errors import ChudaError, ProviderTrouble, UsageError
 from chuda.results import StageResult
 from chuda.stores.ledger.releases import due_plans
 from chuda.workspace import open_workspace
-from flows.campaign import Progress, build_plan, current_progress
+from flows.campaign import build_plan
+from flows.following import expect_decision
+from flows.progress import Progress, current_progress
 from tasks.contacts.inbox import find_changed_files
 from tasks.contacts.stage import import_contacts, import_do_not_contact, import_events, import_orders
 from tasks.dispatch.stage import dispatch, watch_approvals
 from tasks.feedback.stage import collect_feedback
-from tasks.kpi.stage import refresh_kpis
+from tasks.kpi.stage import refresh_kpis, tell_alerts
 from tasks.planning.due import NobodyDue, find_due_campaigns
+from tasks.planning.stage import cover_occurrence
 from tasks.segments.stage import refresh_all_segments
 
 # What restricts comes first: a do-not-contact list is in force before anything is planned.
@@ -45,6 +48,7 @@ def nightly() -> list[str]:
     progress.run(refresh_all_segments)
     progress.run(collect_feedback)
     progress.run(refresh_kpis)
+    progress.run(tell_alerts)
     plans = _plan_due(progress, problems)
     if problems:
         raise UsageError(f"the night is done but for: {'; '.join(problems)}. Planned: {', '.join(plans) or 'nothing'}")
@@ -72,7 +76,9 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
     plans = []
     for path in due:
         try:
-            plans.append(build_plan(str(path), progress))
+            plan_id = build_plan(str(path), progress)
+            plans.append(plan_id)
+            progress.run(lambda path=path, plan_id=plan_id: cover_occurrence(str(path), plan_id))  # type: ignore[misc]
         except NobodyDue:
             continue
         except ChudaError as error:
@@ -99,6 +105,7 @@ def dispatch_due() -> list[str]:
     for plan_id in plans:
         try:
             progress.run(lambda plan_id=plan_id: dispatch(plan_id, False))  # type: ignore[misc]
+            expect_decision(plan_id)
         except ChudaError as error:  # one plan's channel in trouble must not hold up the others
             problems.append(f"{plan_id}: {error}")
     progress.run(watch_approvals)

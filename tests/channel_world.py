@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[1]
 LINES: ChannelLines = load_channel_lines(ROOT / "data" / "reference")
 FRIDAY = datetime(2026, 11, 20, 10, tzinfo=BUSINESS_ZONE)
 MONDAY_NINE = datetime(2026, 11, 23, 9, tzinfo=BUSINESS_ZONE)
-ORDINARY, PROMOTION = "【橙柚生活】您好，这是短信渠道测试，拒收请回复R", "【橙柚生活】周末满100减20，凭短信领取优惠，拒收请回复R"
+ORDINARY, PROMOTION = (
+    "【橙柚生活】您好，这是短信渠道测试，拒收请回复R",
+    "【橙柚生活】周末满100减20，凭短信领取优惠，拒收请回复R",
+)
 CONDUCTS = {
     "good": Conduct(),
     "hides resends": Conduct(resend=Resend()),
@@ -86,7 +89,9 @@ class Company:
         return read_arrivals(shots, {}, LINES)
 
     def basic(self) -> Judgement:
-        return judge_basic(self.send("basic", FRIDAY + timedelta(hours=5), ORDINARY, self.phones[: LINES.basic.numbers]), LINES)
+        return judge_basic(
+            self.send("basic", FRIDAY + timedelta(hours=5), ORDINARY, self.phones[: LINES.basic.numbers]), LINES
+        )
 
     def stress(self) -> Judgement:
         sends: list[list[Arrival]] = [[] for _ in range(LINES.stress.sends)]
@@ -103,8 +108,14 @@ class Company:
 
     def scenario(self) -> Judgement:
         at = MONDAY_NINE + timedelta(minutes=90)
-        texts = {"marketing": PROMOTION, "notification": "【橙柚生活】您的预约已确认", "otp": "【橙柚生活】您的验证码是000301"}
-        return judge_scenario({kind: self.send(kind, at, text, self.phones, kind) for kind, text in texts.items()}, LINES)
+        texts = {
+            "marketing": PROMOTION,
+            "notification": "【橙柚生活】您的预约已确认",
+            "otp": "【橙柚生活】您的验证码是000301",
+        }
+        return judge_scenario(
+            {kind: self.send(kind, at, text, self.phones, kind) for kind, text in texts.items()}, LINES
+        )
 
     def caught_by(self) -> tuple[str, int] | None:
         """The first stage that failed and the messages sent until then; None if the channel is trusted."""

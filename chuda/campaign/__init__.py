@@ -5,7 +5,7 @@ from chuda.campaign.columns import TAG_COLUMNS, TagColumn
 from chuda.campaign.condition import Condition, parse_condition
 from chuda.campaign.condition_words import ConditionError
 from chuda.campaign.dates import check_dates
-from chuda.campaign.experiment import Experiment, Variant
+from chuda.campaign.experiment import Experiment, Layer, Variant
 from chuda.campaign.load import load_campaign
 from chuda.campaign.model import Campaign, CampaignType, Reply
 from chuda.campaign.references import ChannelFacts, KnownNames, check_references
@@ -27,6 +27,7 @@ __all__ = [
     "ConditionError",
     "Experiment",
     "KnownNames",
+    "Layer",
     "Recurring",
     "Reply",
     "Schedule",

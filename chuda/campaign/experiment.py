@@ -27,6 +27,20 @@ PrimaryMetric = Literal["clicks", "conversions"]
 _CLAUSE = re.compile(r"[^，。；！？、,;!?\s：:】]+[，。；！？、,;!?\s：:】]*|[，。；！？、,;!?\s：:】]+")
 
 
+class Layer(FileModel):
+    """The part of a layer of mutually exclusive tests that this one draws its sample from: buckets [from, to)."""
+
+    name: Slug = Field("default", description="互斥层的名字；同层的测试不共用人 / tests of one layer share nobody")
+    low: Annotated[Decimal, Number("0", "1")] = Field(Decimal(0), description="从哪里起，0–1 / where its part begins")
+    high: Annotated[Decimal, Number("0", "1")] = Field(Decimal(1), description="到哪里止，0–1 / where it ends")
+
+    @classmethod
+    def cross_check(cls, parts: Mapping[str, Any]) -> Iterable[Finding]:
+        """The part must hold somebody."""
+        if {"low", "high"} <= parts.keys() and parts["low"] >= parts["high"]:
+            yield Finding(("high",), "layer_empty", {"low": str(parts["low"]), "high": str(parts["high"])})
+
+
 class Variant(FileModel):
     """One arm: its name and the one thing in which it differs from the others."""
 
@@ -59,6 +73,9 @@ class Experiment(FileModel):
     holdout: Annotated[Decimal, Number("0", "0.2")] = Field(
         Decimal(0), description="不发送的对照比例 / share that gets nothing"
     )
+    layer: Layer | None = Field(
+        None, description="与其他测试互斥的层；不写则为 default 层的全部 / its part of a layer of exclusive tests"
+    )
     fallback: Slug = Field(description="分不出胜负时用哪个版本 / the variant to send when nothing is proven")
     send_leader_unproven: Flag = Field(
         False, description="未分胜负也用领先者（须成本相同） / send the leader even if unproven"
@@ -88,6 +105,9 @@ def _check_mode(parts: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("sample",), "sample_missing")
     if parts["mode"] == "full" and parts["sample"] is not None:
         yield Finding(("sample",), "sample_in_full_mode", on_key=True)
+    layer = parts.get("layer")
+    if parts["mode"] == "full" and layer is not None and (layer.low, layer.high) != (0, 1):
+        yield Finding(("layer",), "layer_in_full_mode", on_key=True)
     target, indifference = parts.get("target_mde"), parts.get("indifference")
     if target is not None and indifference is not None and indifference >= target:
         yield Finding(("indifference",), "indifference_too_wide", {"target": str(target)})

@@ -143,6 +143,15 @@ class ChannelRecord(FileModel):
         """What the messages of one request must have in common."""
         return BATCH_RULES[self.adapter]
 
+    def identity(self) -> dict[str, Any]:
+        """The record as plain values for a plan's hash: all of it, but for the port a simulator happens to listen on.
+
+        A simulator is this machine by its own check, whatever its port; with the port in it, no plan of a demo would
+        ever be the same again. A real endpoint is part of what is approved, to the last character.
+        """
+        record = self.model_dump(mode="json")
+        return record | {"endpoint": "simulator"} if self.simulator else record
+
     def facts(self) -> ChannelFacts:
         """What a campaign file has to know of this channel."""
         return ChannelFacts(frozenset(self.message_types), self.variables_allowed, self.click_tracking)

@@ -1,4 +1,4 @@
-"""Commands around a campaign: plan, send, watch, decide, report."""
+"""Commands around a campaign: plan, send, watch, decide."""
 
 from __future__ import annotations
 
@@ -27,9 +27,6 @@ def register(app: typer.Typer) -> None:
         plan,
         send,
         run,
-        experiment,
-        rollout,
-        report,
     ):
         app.command()(command)
 
@@ -147,31 +144,3 @@ def run(
         )  # fmt: skip
     hint = "" if yes else say(f"  下一步：chuda approve {plan_id}", f"  next: chuda approve {plan_id}")
     show({"plan_id": plan_id}, f"{plan_id}{hint}")
-
-
-def experiment(plan_id: PlanId) -> None:
-    """The verdict of a plan's experiment; decides it if its window has passed, once."""
-    from tasks.experiments.stage import decide_experiment
-
-    result = decide_experiment.fn(plan_id)
-    show(dict(result.details), f"{result.details['verdict']}: {say(result.details['zh'], result.details['en'])}")
-
-
-def rollout(plan_id: PlanId) -> None:
-    """Plan the roll-out of the decided variant to the rest; it is then approved and sent like every release."""
-    from chuda.errors import Refused
-    from tasks.experiments.stage import decide_experiment, roll_out
-
-    arm = decide_experiment.fn(plan_id).details["arm"]
-    if not arm:
-        raise Refused(say("判定结果是不推广", "the decision is not to roll out"))
-    result = roll_out.fn(plan_id, arm)
-    show({"arm": arm, "messages": result.rows_out}, f"{arm}: {result.rows_out:,} {say('条', 'messages')}")
-
-
-def report(plan_id: PlanId) -> None:
-    """Write the HTML report of a plan's campaign and print its path."""
-    from tasks.reports.stage import write_report
-
-    result = write_report.fn(plan_id, language())
-    show(dict(result.details), result.details["path"])

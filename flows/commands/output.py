@@ -34,6 +34,7 @@ STAGES = {
     "dispatch": ("发送", "dispatch"),
     "feedback": ("回执与回复", "feedback"),
     "kpi": ("指标", "KPIs"),
+    "alerts": ("预警推送", "alerts told"),
     "reports": ("报告", "report"),
     "channel_test": ("渠道测试计划", "channel test planned"),
     "channel_verdict": ("渠道测试判定", "channel test judged"),

@@ -99,8 +99,7 @@ def publish_probe(
     window = probe_window(probe.channel, business)
     _stage(connection, probe, phones)
     facts = {
-        "max_units": max_units,
-        "max_parts": count_parts(probe.text),
+        "max_units": max_units, "max_parts": count_parts("字" * max_units),
         "opt_out": probe.channel.opt_out_wording if rules_of(probe.tested_type).needs_opt_out else "",
         "window_start": window.start_minute, "window_end": window.end_minute,
     }  # fmt: skip

@@ -73,18 +73,22 @@ class AssignmentSpec(BaseModel):
         return self
 
     @classmethod
-    def for_experiment(cls, registration: Registration, layer_low: float = 0.0, layer_high: float = 1.0) -> Self:
-        """The parameters that follow from a registration; the salts come from its id."""
+    def for_experiment(cls, registration: Registration, holdout_in_force: float = 0.0) -> Self:
+        """The parameters that follow from a registration; the salts come from its id.
+
+        `holdout_in_force` is the share that other campaigns hold out at the time; the larger share holds.
+        """
         key = hashlib.sha256(registration.experiment_id.encode()).hexdigest()[:16]
         return cls(
             sample_salt=f"{key}:s",
             arm_salt=f"{key}:a",
-            holdout_fraction=registration.holdout_fraction,
+            holdout_fraction=max(registration.holdout_fraction, holdout_in_force),
             sample_fraction=registration.sample_fraction,
             arms=registration.arm_names,
             mode=registration.mode,
-            layer_low=layer_low,
-            layer_high=layer_high,
+            layer_salt=f"{hashlib.sha256(registration.layer.encode()).hexdigest()[:16]}:l",
+            layer_low=registration.layer_low,
+            layer_high=registration.layer_high,
         )
 
 

@@ -1,8 +1,11 @@
-"""Mutual exclusion: experiments of one layer that run at the same time need disjoint bucket ranges."""
+"""Mutual exclusion: experiments of one layer that run at the same time share nobody.
+
+Disjoint bucket ranges guarantee it for every audience; overlapping ones are let through only where nobody is in both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Self
 
@@ -17,6 +20,7 @@ class LayerClaim(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     experiment_id: str
+    plan_id: str = ""
     layer: str
     low: float = Field(ge=0, lt=1)
     high: float = Field(gt=0, le=1)
@@ -42,12 +46,29 @@ class LayerClaim(BaseModel):
         )
 
 
-def check_layer(claim: LayerClaim, running: Iterable[LayerClaim]) -> None:
-    """Raise UsageError if `claim` would share people with another experiment of its layer; its own row is ignored."""
+def check_layer(
+    claim: LayerClaim, running: Iterable[LayerClaim], count_shared: Callable[[LayerClaim], int] | None = None
+) -> None:
+    """Refuse a claim that would share people with another experiment of its layer; its own row is ignored.
+
+    Args:
+        claim: the experiment that is planned.
+        running: what others hold.
+        count_shared: how many people of the two samples are the same; without it every overlap counts as shared.
+
+    Raises:
+        UsageError: with the holder, its range and its end, and what to do.
+    """
     for other in running:
-        if other.experiment_id != claim.experiment_id and claim.overlaps(other):
+        is_own = (other.experiment_id, other.plan_id) == (claim.experiment_id, claim.plan_id)
+        if is_own or not claim.overlaps(other):
+            continue
+        shared = count_shared(other) if count_shared else 1
+        if shared:
+            people = f" ({shared:,} people are in both samples)" if count_shared else ""
             raise UsageError(
                 f"experiment {claim.experiment_id} claims buckets {claim.low:g}-{claim.high:g} of layer {claim.layer}, "
                 f"but {other.experiment_id} holds {other.low:g}-{other.high:g} until "
-                f"{other.ends_at.isoformat(timespec='minutes')}: choose a free range, another layer, or wait."
+                f"{other.ends_at.isoformat(timespec='minutes')}{people}: choose a free range (`layer: {{low, high}}` "
+                "in the campaign file), another layer, or wait."
             )

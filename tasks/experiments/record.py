@@ -7,12 +7,67 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from chuda.errors import UsageError
+from tasks.experiments.counting import CountRequest, count_arms
 from tasks.experiments.decision import Decision, decide
-from tasks.experiments.evidence import ArmStats
 from tasks.experiments.registration import Registration
+from tasks.feedback.mirror import create_mirror
+from tasks.planning.plan import create_plan_tables
 
 RECEIPTS_COMPLETE_AFTER = timedelta(hours=72)
-_COUNT = Path(__file__).with_name("count_arms.sql").read_text(encoding="utf-8")
+_CREATE = Path(__file__).with_name("create_experiment_tables.sql").read_text(encoding="utf-8")
+_DUE = """
+SELECT max(b.sent_at) AS last_sent_at,
+       max(r.expires_at) FILTER (b.state IN ('planned', 'not_sent', 'intent') AND r.expires_at > $now) AS open_until
+FROM batch_state b
+JOIN plan_release r ON r.plan_id = b.plan_id AND r.plan_id || '-' || r.number = b.release_id
+WHERE b.plan_id = $plan AND r.wave <> 'rollout'
+"""
+_FIND = """
+SELECT plan_id FROM plan_made
+WHERE registration IS NOT NULL AND (plan_id = $name OR campaign_id = $name)
+ORDER BY plan_id = $name DESC, EXISTS (SELECT 1 FROM batch_state b WHERE b.plan_id = plan_made.plan_id) DESC,
+    created_at DESC, plan_id
+LIMIT 1
+"""
+
+
+def create_experiment_tables(connection: Any) -> None:
+    """Create the warehouse's tables of experiments where they are missing."""
+    connection.execute(_CREATE)
+
+
+def ensure_tables(connection: Any) -> None:
+    """Create whatever of the warehouse's tables the questions of this room need (outside of a draft)."""
+    create_plan_tables(connection)
+    create_mirror(connection)
+    create_experiment_tables(connection)
+
+
+def find_experiment(connection: Any, name: str) -> str:
+    """The plan that `name` means: a plan id, or a campaign id (then its newest released plan).
+
+    Raises:
+        UsageError: there is none with an experiment.
+    """
+    row = connection.execute(_FIND, {"name": name}).fetchone()
+    if row is None:
+        raise UsageError(f"no plan and no campaign {name!r} with an experiment; `chuda calendar` lists plans")
+    return str(row[0])
+
+
+def find_open(connection: Any) -> list[str]:
+    """The plans with an experiment that were sent and are not over, the oldest first."""
+    return [row[0] for row in connection.execute(_OPEN).fetchall()]
+
+
+_OPEN = """
+SELECT p.plan_id FROM plan_made p
+WHERE p.registration IS NOT NULL AND EXISTS (SELECT 1 FROM batch_state b WHERE b.plan_id = p.plan_id)
+    AND NOT EXISTS (SELECT 1 FROM rollout_end e WHERE e.plan_id = p.plan_id)
+    AND EXISTS (SELECT 1 FROM batch_state b WHERE b.plan_id = p.plan_id AND b.sent_at IS NOT NULL)
+ORDER BY p.created_at, p.plan_id
+"""
 
 
 def find_decision(connection: Any, plan_id: str) -> Decision | None:
@@ -27,26 +82,19 @@ def find_registration(connection: Any, plan_id: str) -> Registration | None:
     return None if row is None or row[0] is None else Registration.model_validate_json(row[0])
 
 
-def last_sent_at(connection: Any, plan_id: str) -> datetime | None:
-    """When the last message of the sample left."""
-    row = connection.execute(
-        "SELECT max(b.sent_at) FROM batch_state b JOIN plan_message m ON m.batch_id = b.batch_id "
-        "WHERE b.plan_id = ? AND m.wave <> 'rollout'",
-        [plan_id],
-    ).fetchone()
-    return row[0] if row else None
-
-
-def decision_due(connection: Any, plan_id: str) -> datetime | None:
-    """When a sampling experiment is decided: after its window, and not before its receipts are complete.
+def decision_due(connection: Any, plan_id: str, now: datetime) -> datetime | None:
+    """When an experiment is decided: after its window, not before its receipts are complete, nor while it may go on.
 
     Events count within the window only; waiting longer for receipts gives no arm a longer look. None if the plan has
-    no sampling experiment or nothing of its sample has left.
+    no experiment or nothing of it has left.
     """
-    registration, sent_at = find_registration(connection, plan_id), last_sent_at(connection, plan_id)
-    if registration is None or registration.mode != "sample" or sent_at is None:
+    registration = find_registration(connection, plan_id)
+    last_sent_at, open_until = connection.execute(_DUE, {"plan": plan_id, "now": now}).fetchone()
+    if registration is None or last_sent_at is None:
         return None
-    return max(registration.due_at(sent_at), sent_at + RECEIPTS_COMPLETE_AFTER)
+    due_at: datetime = max(registration.due_at(last_sent_at), last_sent_at + RECEIPTS_COMPLETE_AFTER)
+    # A test that was paused half-way may be resumed until its messages expire.
+    return max(due_at, open_until) if open_until else due_at
 
 
 def planned_by_arm(connection: Any, plan_id: str) -> dict[str, int]:
@@ -67,19 +115,22 @@ def decide_on_marts(
     Raises:
         UsageError: the arms or the metric were not measured.
     """
-    parameters = {
-        "plan": plan_id,
-        "now": now,
-        "window_hours": registration.window_hours,
-        "planned": [planned.get(name, 0) for name in registration.arm_names],
-        "arms": list(registration.arm_names),
-        "costs": [float(registration.cost_of(name)) for name in registration.arm_names],
-    }
-    cursor = marts.execute(_COUNT, parameters)
-    names = [column[0] for column in cursor.description]
-    return decide(
-        registration, [ArmStats.model_validate(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
-    )
+    asked = {name: planned.get(name, 0) for name in registration.arm_names}
+    return decide(registration, count_arms(marts, [CountRequest(plan_id, registration, asked)], now)[plan_id])
+
+
+def check_fresh(marts: Any, needed_at: datetime) -> None:
+    """Refuse marts that were built before the moment they are asked about.
+
+    Raises:
+        UsageError: what to do first.
+    """
+    built_at = marts.execute("SELECT built_at FROM mart_build").fetchone()[0]
+    if built_at < needed_at:
+        raise UsageError(
+            f"the marts are of {built_at:%Y-%m-%d %H:%M}, what is to be judged was complete at "
+            f"{needed_at:%Y-%m-%d %H:%M}: first `chuda feedback pull`, then `chuda kpi refresh`"
+        )
 
 
 def record_decision(connection: Any, plan_id: str, decision: Decision, now: datetime) -> None:

@@ -54,6 +54,9 @@ class GuardrailLimits(BaseModel):
 class Registration(BaseModel):
     """The pre-registered row. Rates and effects are fractions, the window is in hours after each arm's own sending.
 
+    `wave_gap_hours` is how long a wave of the roll-out is watched before the next. `layer` with its half-open bucket
+    range is what the sample is drawn from; experiments of one layer that run at the same time share nobody.
+
     Raises UsageError where the plan cannot be a fair test: more than one variable changed, a sample outside
     10-15% in the sampling mode, a click metric on an arm whose clicks nobody can count.
     """
@@ -78,6 +81,10 @@ class Registration(BaseModel):
     minimum_events: int = Field(default=150, ge=1)
     guardrails: GuardrailLimits = GuardrailLimits()
     wave_fractions: tuple[float, ...] = (0.2, 0.8)
+    wave_gap_hours: float = Field(default=24, gt=0)
+    layer: str = Field(default="default", min_length=1)
+    layer_low: float = Field(default=0.0, ge=0, lt=1)
+    layer_high: float = Field(default=1.0, gt=0, le=1)
 
     @model_validator(mode="after")
     def _is_a_fair_test(self) -> Self:
@@ -163,6 +170,9 @@ def _check_sample(registration: Registration) -> None:
         )
     if registration.mode == "full" and fraction != 1:
         raise UsageError(f"`mode: full` tests the whole audience: sample must be 1, not {fraction:g}.")
+    is_whole = (registration.layer_low, registration.layer_high) == (0.0, 1.0)
+    if registration.mode == "full" and not is_whole:
+        raise UsageError("`mode: full` tests the whole audience: it cannot take a part of a layer only.")
     if registration.mode == "sample" and abs(sum(registration.wave_fractions) - 1) > 1e-9:
         raise UsageError(f"the roll-out waves {registration.wave_fractions} must add up to 1.")
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from chuda.stores.marts import MARTS_ALIAS, Connection, NoMartsYet, read_rows, writing_marts
+from tasks.experiments.standing import insert_standings
 from tasks.kpi.alerts import Crossing, find_crossings
 from tasks.kpi.catalog import Mart, published_marts, read_catalog, read_macros
 from tasks.kpi.following import PLAN_SIGNATURE, StartOver, follow_changes, keep_sources, row_marts
@@ -137,7 +138,7 @@ def _build(
     for mart in marts:
         started = stopwatch()
         if mart.kind == "computed":
-            _insert_crossings(connection, lines)
+            _compute(connection, mart.name, lines)
         else:
             connection.execute(f"create or replace {_target(mart)} as {mart.sql}")
         seconds[mart.name] = stopwatch() - started
@@ -169,10 +170,23 @@ def _target(mart: Mart) -> str:
     }[mart.kind]
 
 
+def _compute(connection: Connection, name: str, lines: KpiLines) -> None:
+    """What no query can say: lines crossed beyond chance, and how decided experiments stand."""
+    if name == "experiment_standing":
+        row = connection.execute("select getvariable('marts_now')").fetchone()
+        assert row is not None
+        insert_standings(connection, row[0])
+    else:
+        _insert_crossings(connection, lines)
+
+
 def _insert_crossings(connection: Connection, lines: KpiLines) -> None:
     connection.execute(_CROSSING_TABLE)
     crossings = find_crossings(
-        read_rows(connection, "select * from campaign_kpi"), read_rows(connection, "select * from segment_kpi"), lines
+        read_rows(connection, "select * from campaign_kpi"),
+        read_rows(connection, "select * from segment_kpi"),
+        read_rows(connection, "select * from cell_recent"),
+        lines,
     )
     if crossings:
         marks = ", ".join("?" for _ in Crossing.__dataclass_fields__)

@@ -18,6 +18,7 @@ from expectations.suites.messages import MESSAGES
 from tasks.channels.routing import Routing, choose_routing, keep_routes, number_by_channel
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
+from tasks.planning.offers import publish_offers
 from tasks.planning.schedule import Opening, Timing, finish_times
 
 _HERE = Path(__file__).parent
@@ -139,7 +140,7 @@ def _hash(briefing: Briefing, digest: str) -> str:
     window = briefing.timing.window
     parts = {
         "campaign": briefing.campaign.digest(),
-        "channel": briefing.channel.model_dump(mode="json"),
+        "channel": briefing.channel.identity(),
         "business": briefing.business.model_dump(mode="json"),
         "occurrence": briefing.occurrence,
         "openings": {
@@ -165,6 +166,7 @@ def _insert(
     connection.execute("INSERT INTO plan_exclusion SELECT ?, token, reason FROM audience_excluded", [plan_id])
     connection.execute(_INSERT_EVENTS, {"plan": plan_id})
     _insert_warnings(connection, briefing, plan_id)
+    publish_offers(connection, plan_id, briefing.campaign, briefing.offers)
     campaign, channel, window = briefing.campaign, briefing.channel, briefing.timing.window
     row = {
         "plan": plan_id, "hash": plan_hash, "campaign_id": campaign.id, "campaign_name": campaign.name,

@@ -22,6 +22,18 @@ EXPERIMENT_MESSAGES: Mapping[str, Message] = {
         "mode: full has no sample",
         "delete sample, or set mode: sample",
     ),
+    "layer_empty": Message(
+        "互斥层的范围 {low}–{high} 里没有人",
+        "low 写得比 high 小，如 low: 0, high: 0.5",
+        "the range {low}-{high} of the layer holds nobody",
+        "make low smaller than high, such as low: 0, high: 0.5",
+    ),
+    "layer_in_full_mode": Message(
+        "mode: full 是全量测试，不能只占互斥层的一部分",
+        "删掉 layer 的 low 和 high，或改成 mode: sample",
+        "mode: full tests everybody and cannot take a part of a layer",
+        "delete low and high of the layer, or set mode: sample",
+    ),
     "indifference_too_wide": Message(
         "indifference 不小于 target_mde（{target}）",
         "写得比 target_mde 小",

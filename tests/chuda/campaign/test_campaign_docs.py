@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from chuda.campaign import TAG_COLUMNS, Audience, Campaign, Experiment, Recurring, Reply, Schedule, Template, Variant
+from chuda.campaign import (
+    TAG_COLUMNS,
+    Audience,
+    Campaign,
+    Experiment,
+    Layer,
+    Recurring,
+    Reply,
+    Schedule,
+    Template,
+    Variant,
+)
 from chuda.campaign.schedule import OFFSETS_OF_EVENTS
 from chuda.files import BadFile, FileModel, parse_yaml
 from chuda.files.reader import choices_of
@@ -16,7 +27,7 @@ from tests.chuda.campaign.campaign_cases import SOUND
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/campaign-file.md").read_text(encoding="utf-8")
-MODELS = (Campaign, Audience, Template, Schedule, Recurring, Experiment, Variant, Reply)
+MODELS = (Campaign, Audience, Template, Schedule, Recurring, Experiment, Layer, Variant, Reply)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

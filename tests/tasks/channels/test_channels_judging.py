@@ -52,8 +52,12 @@ def test_over_the_line_by_chance_is_repeated_and_in_the_end_the_line_holds():
 
 
 def test_latency_may_grow_by_five_percent_and_a_second():
-    assert judge_stress([arrivals(50, 50, 4.0), arrivals(50, 50, 5.2), arrivals(50, 50, 4.0)], LINES).verdict == "passed"
-    assert judge_stress([arrivals(50, 50, 4.0), arrivals(50, 50, 5.3), arrivals(50, 50, 4.0)], LINES).verdict == "failed"
+    assert (
+        judge_stress([arrivals(50, 50, 4.0), arrivals(50, 50, 5.2), arrivals(50, 50, 4.0)], LINES).verdict == "passed"
+    )
+    assert (
+        judge_stress([arrivals(50, 50, 4.0), arrivals(50, 50, 5.3), arrivals(50, 50, 4.0)], LINES).verdict == "failed"
+    )
 
 
 def test_steady_loss_is_caught_although_nothing_varies():

@@ -27,7 +27,6 @@ from chuda.stores.ledger.channels import (
 from chuda.windows import DailyWindow
 from tasks.channels.testing import channels_by_type, next_moment, ripe_stages, schedule_test
 
-
 DAY = DailyWindow(8 * 60, 21 * 60)
 
 
@@ -71,7 +70,9 @@ def test_each_type_goes_through_the_providers_channel_of_that_type():
 
 
 def step(stage: str, number: int, due: datetime, judge: datetime, state: str = "open") -> TestStep:
-    return TestStep("shop-1", stage, 1, number, "marketing", "shop", f"p-{stage}-{number}", to_us(due), to_us(judge), state)
+    return TestStep(
+        "shop-1", stage, 1, number, "marketing", "shop", f"p-{stage}-{number}", to_us(due), to_us(judge), state
+    )
 
 
 def test_a_stage_is_ripe_when_all_its_sends_are():
@@ -134,5 +135,9 @@ def test_the_last_receipt_of_a_message_counts_with_the_attempts_the_provider_tol
         tell_attempts(connection, [("p1-1-0", 1, 2)])
         tell_attempts(connection, [("p1-1-0", 1, 1)])
         found = shots_of(connection, ["p1"])
-    assert [(s.position, s.status, s.attempts) for s in found] == [(0, None, None), (1, "delivered", 2), (2, None, None)]
+    assert [(s.position, s.status, s.attempts) for s in found] == [
+        (0, None, None),
+        (1, "delivered", 2),
+        (2, None, None),
+    ]
     assert found[0].token == keys.token(people[0])

@@ -4,7 +4,7 @@ create table plan_made (
     message_type varchar, trade varchar, channel varchar, click_tracking varchar, billing varchar,
     price_cny decimal(8, 4), experiment_variable varchar, primary_metric varchar, attribution_days int,
     audience_size int, planned int, excluded int, parts bigint, opens_at timestamptz, closes_at timestamptz,
-    created_at timestamptz
+    created_at timestamptz, registration varchar
 );
 create table plan_message (
     plan_id varchar, token varchar, wave varchar, variant varchar, segment varchar, province varchar, city varchar,
@@ -40,8 +40,23 @@ create table event_clean (
 create table suppression_recorded (token varchar, scope varchar, reason varchar, source varchar, "at" timestamptz);
 create table experiment_decision (
     plan_id varchar, variant varchar, verdict varchar, chosen varchar, sentence_zh varchar, sentence_en varchar,
-    record varchar
+    record varchar, decided_at timestamptz
 );
+create table experiment_harm (
+    plan_id varchar, sentence_zh varchar, sentence_en varchar, record varchar, found_at timestamptz
+);
+create table rollout_wave (
+    plan_id varchar, wave integer, waves integer, variant varchar, first_release integer, last_release integer,
+    people bigint, opens_at timestamptz, expires_at timestamptz, planned_at timestamptz
+);
+create table rollout_check (
+    plan_id varchar, wave integer, verdict varchar, sentence_zh varchar, sentence_en varchar, record varchar,
+    checked_at timestamptz
+);
+create table rollout_end (
+    plan_id varchar, outcome varchar, people bigint, sentence_zh varchar, sentence_en varchar, ended_at timestamptz
+);
+create table alert_delivery (alert_id varchar, target varchar, outcome varchar, detail varchar, "at" timestamptz);
 create table approval_missed (
     plan_id varchar, campaign_id varchar, event varchar, releases bigint, messages bigint, "at" timestamptz
 );
@@ -59,6 +74,11 @@ create table channel_judged (
     decided_at timestamptz not null, expires_at timestamptz not null
 );
 create table channel_alarm (
+    kind varchar not null, severity varchar not null, campaign_id varchar, subject varchar not null, kpi varchar,
+    value double, line double, value_low double, value_high double, events bigint, base bigint, p_value double,
+    since_at timestamptz not null, advice_zh varchar not null, advice_en varchar not null
+);
+create table feedback_alarm (
     kind varchar not null, severity varchar not null, campaign_id varchar, subject varchar not null, kpi varchar,
     value double, line double, value_low double, value_high double, events bigint, base bigint, p_value double,
     since_at timestamptz not null, advice_zh varchar not null, advice_en varchar not null

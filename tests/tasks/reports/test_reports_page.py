@@ -76,7 +76,7 @@ def test_every_figure_is_reproduced_by_the_sql_beside_it(
     pages: dict[str, str], full_marts: Path, language: str
 ) -> None:
     blocks = [html.unescape(text) for text in re.findall(r"<pre>(.*?)</pre>", pages[language], re.S)]
-    assert len(blocks) == 12
+    assert len(blocks) == 13
     with duckdb.connect(str(full_marts), read_only=True) as analyst:
         for statement in (each for block in blocks for each in analyst.extract_statements(block)):
             assert analyst.execute(statement).fetchall(), statement.query
