@@ -30,6 +30,7 @@ from tasks.contacts.merging import create_contact_tables
 from tasks.content.checks import check_text
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.parts import count_parts, count_units
+from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.plan import create_plan_tables
 
 EXPIRES_AFTER = timedelta(hours=2)
@@ -112,6 +113,7 @@ def publish_probe(
             used = {name: value for name, value in values.items() if f"${name}" in statement}
             if used:
                 connection.execute(statement, used)
+        fingerprint_releases(connection, str(values["plan"]))
     return str(values["plan"])
 
 

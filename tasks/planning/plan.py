@@ -18,6 +18,7 @@ from expectations.suites.messages import MESSAGES
 from tasks.channels.routing import Routing, choose_routing, keep_routes, number_by_channel
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
+from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.offers import publish_offers
 from tasks.planning.schedule import Opening, Timing, finish_times
 
@@ -161,6 +162,7 @@ def _insert(
     connection.execute(_INSERT_MESSAGES, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_RELEASES, {"plan": plan_id})
     keep_routes(connection, plan_id)
+    fingerprint_releases(connection, plan_id)
     connection.execute(_INSERT_ROLLOUT, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_ROLLOUT_TEXTS, {"plan": plan_id})
     connection.execute("INSERT INTO plan_exclusion SELECT ?, token, reason FROM audience_excluded", [plan_id])

@@ -20,6 +20,7 @@ from chuda.stores.ledger.rollouts import ClosedBatch, close_messages
 from chuda.windows import DailyWindow
 from tasks.channels.routing import Routing, keep_routes, number_by_channel
 from tasks.experiments.rollout import assign_waves, next_occurrence
+from tasks.planning.fingerprint import fingerprint_releases
 
 CLOSED_BATCH = 1000
 _REST = """
@@ -134,6 +135,7 @@ def plan_wave(
     connection.execute(_UPDATE, {"plan": plan.plan_id})
     connection.execute(_RELEASES, {"plan": plan.plan_id})
     keep_routes(connection, plan.plan_id)
+    fingerprint_releases(connection, plan.plan_id)
     connection.execute(_RECORD, {"plan": plan.plan_id, "number": number, "waves": len(fractions), "variant": variant,
                                  "first": first, "now": now, **span})  # fmt: skip
     return int(connection.execute("SELECT count(*) FROM message_numbered").fetchone()[0])
