@@ -90,7 +90,9 @@ def test_an_excel_file_reads_like_a_csv_file(tmp_path):
     assert read_bill(path).select("message_id", "parts").rows() == [("b.0", 2)]
 
 
-@pytest.mark.parametrize(("text", "said"), [("手机号,状态\n1,2\n", "needs the parts"), (HEAD + "b.0,,viel,\n", "bill.csv:2:")])
+@pytest.mark.parametrize(
+    ("text", "said"), [("手机号,状态\n1,2\n", "needs the parts"), (HEAD + "b.0,,viel,\n", "bill.csv:2:")]
+)
 def test_a_bill_that_cannot_be_used_says_why(tmp_path, text, said):
     path = tmp_path / "bill.csv"
     path.write_text(text, encoding="utf-8")
@@ -100,7 +102,9 @@ def test_a_bill_that_cannot_be_used_says_why(tmp_path, text, said):
 
 async def company(tmp_path, conduct: Conduct, billing: str = "submitted"):
     profile = Profile(blacklisted_share=0, billing=billing, world=WorldProfile(conduct=conduct))
-    provider = open_provider(tmp_path / "provider", FixedClock(datetime(2026, 11, 20, 12, tzinfo=FRIDAY.tzinfo)), 1, profile)
+    provider = open_provider(
+        tmp_path / "provider", FixedClock(datetime(2026, 11, 20, 12, tzinfo=FRIDAY.tzinfo)), 1, profile
+    )
     batch = [IncomingMessage(f"b.{n}", f"138{n:08d}", "【橙柚生活】您好", "marketing") for n in range(100)]
     await provider.accept("b", batch)
     provider.record.flush()

@@ -55,7 +55,9 @@ def test_looking_at_many_cells_asks_for_stronger_evidence():
 def test_how_many_messages_a_total_loss_takes_to_show():
     few, many = least_visible(HISTORY, 1, LINES), least_visible(HISTORY, 120, LINES)
     assert few is not None and many is not None and 1 <= few < many <= 6
-    assert states(*(replace(cell(many, 0), province=f"省{n}") for n in range(1))) == ["unjudged" if many < 5 else "dropped"]
+    assert states(*(replace(cell(many, 0), province=f"省{n}") for n in range(1))) == [
+        "unjudged" if many < 5 else "dropped"
+    ]
 
 
 class Warehouse:
