@@ -1,4 +1,4 @@
-"""A channel's test through the whole chain: plans, gate, approval, sender, simulator, receipts, verdict; and a proof."""
+"""A channel's test through the whole chain: plans, gate, approval, sender, simulator, receipts, verdict."""
 
 from __future__ import annotations
 

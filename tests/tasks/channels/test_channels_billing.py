@@ -37,11 +37,12 @@ def warehouse(keys):
             [token, parts, position],
         )
     connection.execute("INSERT INTO batch_state VALUES ('b', 'p', 'r', 'shop', 'accepted', 5, $1, $1, 1)", [FRIDAY])
-    connection.execute("INSERT INTO message_exception VALUES ('b', 2, 'rejected', 'X', $1), ('b', 3, 'unknown', '', $1)",
-                       [FRIDAY])  # fmt: skip
+    for position, state in ((2, "rejected"), (3, "unknown")):
+        connection.execute("INSERT INTO message_exception VALUES ('b', ?, ?, '', ?)", [position, state, FRIDAY])
     for position, status in ((0, "delivered"), (1, "failed"), (4, "delivered")):
-        connection.execute("INSERT INTO receipt_received (batch_id, position, status, reported_at) VALUES ('b', ?, ?, ?)",
-                           [position, status, FRIDAY])  # fmt: skip
+        columns = "(batch_id, position, status, reported_at)"
+        values = [position, status, FRIDAY]
+        connection.execute(f"INSERT INTO receipt_received {columns} VALUES ('b', ?, ?, ?)", values)
     return connection
 
 

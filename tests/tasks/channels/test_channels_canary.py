@@ -1,4 +1,4 @@
-"""A cell that drops is found by its own history, beyond chance; it leaves the channel where configured, and comes back."""
+"""A cell that drops is found by its own history, beyond chance; it leaves where configured, and comes back."""
 
 from __future__ import annotations
 
