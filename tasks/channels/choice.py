@@ -9,19 +9,19 @@ from chuda.errors import Refused
 from chuda.records.channel import ChannelRecord
 from chuda.settings import Settings
 from chuda.stores.ledger import open_ledger
-from chuda.stores.ledger.channels import Verdict, verdicts_of
+from chuda.stores.ledger.channels import Route, Verdict, open_routes, verdicts_of
 from tasks.channels.fitness import reasons_against
 
 # What a text was written for: a channel that differs in one of these cannot take over a message as it is.
 _SAME = ("opt_out_wording", "variables_allowed", "links", "click_tracking", "simulator")
 
 
-def read_verdicts(settings: Settings) -> list[Verdict]:
-    """The verdicts of all tests of the workspace."""
+def read_standing(settings: Settings) -> tuple[list[Verdict], tuple[Route, ...]]:
+    """The verdicts of all tests of the workspace, and the cells that avoid a channel now."""
     ledger = open_ledger(settings.ledger_target)
     try:
         with ledger.read() as connection:
-            return verdicts_of(connection)
+            return verdicts_of(connection), tuple(open_routes(connection))
     finally:
         ledger.close()
 

@@ -31,9 +31,11 @@ from tasks.compliance.rules import CAP_DAYS, WEEKLY_CAP
 
 _WEEK_US = CAP_DAYS * 24 * 3600 * 1_000_000
 _RELEASE = """
-SELECT p.plan_hash, p.campaign_id, p.occurrence, p.message_type, p.channel, p.channel_record, p.window_start_minute,
+SELECT p.plan_hash, p.campaign_id, p.occurrence, p.message_type, coalesce(x.channel, p.channel),
+       coalesce(x.channel_record, p.channel_record), p.window_start_minute,
        p.window_end_minute, r.size, r.parts, r.opens_at, r.expires_at
-FROM plan_release r JOIN plan_made p ON p.plan_id = r.plan_id WHERE r.plan_id = ? AND r.number = ?
+FROM plan_release r JOIN plan_made p ON p.plan_id = r.plan_id
+LEFT JOIN plan_route x ON x.plan_id = r.plan_id AND x.number = r.number WHERE r.plan_id = ? AND r.number = ?
 """
 _MESSAGES = """
 SELECT token, text, parts, batch_id, position, messages_before FROM plan_message

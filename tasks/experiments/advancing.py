@@ -15,6 +15,7 @@ from chuda.errors import UsageError
 from chuda.stores.ledger import Ledger
 from chuda.stores.ledger.releases import find_control
 from chuda.stores.ledger.rollouts import release_progress
+from tasks.channels.routing import Routing
 from tasks.experiments.counting import CountRequest, count_arms
 from tasks.experiments.decision import Decision
 from tasks.experiments.record import check_fresh, find_decision
@@ -34,6 +35,7 @@ class Rollout:
     plan_id: str
     decision: Decision
     now: datetime
+    routing: Routing | None = None
 
 
 def open_rollout(connection: Any, ledger: Ledger, marts: Any, plan_id: str, now: datetime) -> Rollout:
@@ -56,7 +58,8 @@ def advance(rollout: Rollout) -> Step:
         if step.action == "plan":
             plan = read_rollout_plan(rollout.connection, rollout.plan_id)
             fractions = rollout.decision.registration.wave_fractions
-            plan_wave(rollout.connection, plan, str(rollout.decision.roll_out.arm), step.wave, fractions, rollout.now)
+            plan_wave(rollout.connection, plan, str(rollout.decision.roll_out.arm), step.wave, fractions, rollout.now,
+                      rollout.routing)  # fmt: skip
             continue
         if step.action == "wait":
             return step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from chuda.results import StageResult
 from chuda.stores.ledger.releases import Control, find_control, set_control
 from chuda.stores.marts import open_marts
 from chuda.workspace import Workspace, open_workspace
+from tasks.channels.plan_routing import routing_of_plan
 from tasks.experiments.advancing import advance, open_rollout
 from tasks.experiments.assignment import AssignmentSpec, assign
 from tasks.experiments.counting import CountRequest, count_arms
@@ -151,7 +153,9 @@ def roll_out(plan_id: str) -> StageResult:
     with open_stage() as stage:
         ensure_tables(stage.connection)
         with closing(open_marts(stage.workspace.settings.marts_file)) as marts:
-            step = advance(open_rollout(stage.connection, stage.workspace.ledger, marts, plan_id, stage.now))
+            opened = open_rollout(stage.connection, stage.workspace.ledger, marts, plan_id, stage.now)
+            routing = routing_of_plan(stage.connection, plan_id, stage.workspace.settings, stage.now)
+            step = advance(replace(opened, routing=routing))
         people = stage.connection.execute(
             "SELECT coalesce(sum(people), 0)::bigint FROM rollout_wave WHERE plan_id = ?", [plan_id]
         ).fetchone()[0]

@@ -22,7 +22,8 @@ from chuda.errors import Refused, UsageError
 from chuda.records.business import BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord, load_channel
 from chuda.settings import Settings
-from tasks.channels.choice import able_to_take_over, rank_channels, read_verdicts
+from chuda.stores.ledger.channels import Route
+from tasks.channels.choice import able_to_take_over, rank_channels, read_standing
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.overflow import OverflowPolicy
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
@@ -52,6 +53,7 @@ class Briefing:
     policies: dict[str | None, OverflowPolicy]
     context: ContentContext
     registration: Registration | None
+    routes: tuple[Route, ...] = ()  # what avoids which channel now
     fallbacks: tuple[ChannelRecord, ...] = ()  # what the cells go through that avoid the channel, in order
     offers: tuple[Offer, ...] = ()
 
@@ -103,9 +105,8 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     campaign = load_campaign(campaign_file, known=known, now=now, lang=settings.lang).value
     _check_event(campaign, scenarios)
     business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
-    fit, unfit = rank_channels(
-        campaign.channels, channels, campaign.type, read_verdicts(settings), now, business.allowed_signatures
-    )
+    verdicts, routes = read_standing(settings)
+    fit, unfit = rank_channels(campaign.channels, channels, campaign.type, verdicts, now, business.allowed_signatures)
     channel, *fallbacks = fit
     arms: dict[str | None, Variant | None] = {arm.name: arm for arm in campaign.arms()} or {None: None}
     is_fixed = campaign.type == "marketing" and not channel.variables_allowed
@@ -123,6 +124,7 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         policies={name: overflow_policy(campaign, arm, scenarios, business.signatures) for name, arm in arms.items()},
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
+        routes=routes,
         fallbacks=tuple(able_to_take_over(channel, fallbacks)),
     )
     briefing = replace(briefing, offers=read_offers(campaign, campaign_file, channel, briefing.context))

@@ -37,6 +37,11 @@ create table if not exists main.plan_release (
     expires_at timestamptz not null, size bigint not null, parts bigint not null
 );
 
+-- Releases that leave through another channel than their plan's own. Grain: plan and release.
+create table if not exists main.plan_route (
+    plan_id varchar not null, number integer not null, channel varchar not null, channel_record varchar not null
+);
+
 -- What the messages of each release were when the plan was published (tasks/planning/fingerprint.py).
 create table if not exists main.plan_fingerprint (
     plan_id varchar not null, number integer not null, messages bigint not null, fingerprint varchar not null

@@ -15,10 +15,10 @@ import polars as pl
 
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
+from tasks.channels.routing import Routing, choose_routing, keep_routes, number_by_channel
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
 from tasks.planning.fingerprint import fingerprint_releases
-from tasks.planning.numbering import number_messages
 from tasks.planning.offers import publish_offers
 from tasks.planning.schedule import Opening, Timing, finish_times
 
@@ -127,9 +127,14 @@ def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], 
     plan_hash = _hash(briefing, digest)
     plan_id = f"p{plan_hash[:11]}"
     if connection.execute("SELECT 1 FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone() is None:
-        number_messages(connection, briefing.channel, briefing.timing.window, first_number=1)
+        number_by_channel(connection, routing_of(briefing), briefing.timing.window, first_number=1)
         _insert(connection, briefing, plan_id, plan_hash, seen_releases, now)
     return read_plan(connection, plan_id)
+
+
+def routing_of(briefing: Briefing) -> Routing:
+    """Which cells leave through which of the campaign's channels."""
+    return choose_routing(briefing.channel, briefing.fallbacks, briefing.routes)
 
 
 def _hash(briefing: Briefing, digest: str) -> str:
@@ -146,6 +151,7 @@ def _hash(briefing: Briefing, digest: str) -> str:
         "window": [window.start_minute, window.end_minute],
         "registration": briefing.registration.fingerprint() if briefing.registration else None,
         "messages": digest,
+        **({"routing": routing_of(briefing).said()} if routing_of(briefing).moved else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
@@ -155,6 +161,7 @@ def _insert(
 ) -> None:
     connection.execute(_INSERT_MESSAGES, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_RELEASES, {"plan": plan_id})
+    keep_routes(connection, plan_id)
     fingerprint_releases(connection, plan_id)
     connection.execute(_INSERT_ROLLOUT, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_ROLLOUT_TEXTS, {"plan": plan_id})

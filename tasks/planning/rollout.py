@@ -18,9 +18,9 @@ from chuda.stores.ledger import Connection as LedgerConnection
 from chuda.stores.ledger.releases import Release
 from chuda.stores.ledger.rollouts import ClosedBatch, close_messages
 from chuda.windows import DailyWindow
+from tasks.channels.routing import Routing, keep_routes, number_by_channel
 from tasks.experiments.rollout import assign_waves, next_occurrence
 from tasks.planning.fingerprint import fingerprint_releases
-from tasks.planning.numbering import number_messages
 
 CLOSED_BATCH = 1000
 _REST = """
@@ -30,7 +30,7 @@ SELECT token, 'rest' AS role FROM plan_message WHERE plan_id = $plan AND wave = 
 _STAGE = """
 CREATE OR REPLACE TEMP TABLE message_staged AS
 SELECT m.token, 'wave' AS wave, $variant AS variant, t.text, t.units, t.parts, $opens_at AS send_at,
-       $expires_at AS expires_at
+       $expires_at AS expires_at, m.carrier, m.province
 FROM plan_message m
 JOIN audience_waves w ON w.token = m.token AND w.wave = $number
 JOIN plan_rollout_text t ON t.plan_id = m.plan_id AND t.token = m.token AND t.variant = $variant
@@ -103,7 +103,8 @@ def time_wave(connection: Any, plan: RolloutPlan, variant: str, now: datetime) -
 
 
 def plan_wave(
-    connection: Any, plan: RolloutPlan, variant: str, number: int, fractions: tuple[float, ...], now: datetime
+    connection: Any, plan: RolloutPlan, variant: str, number: int, fractions: tuple[float, ...], now: datetime,
+    routing: Routing | None = None,
 ) -> int:
     """Give the people of one wave the decided variant, and add the releases; a wave that is planned stays as it is.
 
@@ -114,6 +115,7 @@ def plan_wave(
         number: which wave, from 1; who is in it is fixed by a salt of the plan.
         fractions: the shares of all waves.
         now: the earliest moment of sending.
+        routing: which cells avoid the plan's channel now; none if not given.
 
     Returns:
         How many messages were added.
@@ -129,9 +131,10 @@ def plan_wave(
     span = {"opens_at": timing.opens_at, "expires_at": timing.expires_at}
     connection.execute(_STAGE, {"plan": plan.plan_id, "variant": variant, "number": number, **span})
     first = _next_release(connection, plan.plan_id)
-    number_messages(connection, plan.channel, plan.window, first)
+    number_by_channel(connection, routing or Routing((plan.channel,)), plan.window, first)
     connection.execute(_UPDATE, {"plan": plan.plan_id})
     connection.execute(_RELEASES, {"plan": plan.plan_id})
+    keep_routes(connection, plan.plan_id)
     fingerprint_releases(connection, plan.plan_id)
     connection.execute(_RECORD, {"plan": plan.plan_id, "number": number, "waves": len(fractions), "variant": variant,
                                  "first": first, "now": now, **span})  # fmt: skip

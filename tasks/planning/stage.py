@@ -10,7 +10,7 @@ from chuda.stores.warehouse import drop_draft
 from chuda.workspace import open_workspace
 from expectations.suites.messages import PUBLISHED_PLAN
 from tasks.planning.briefing import Briefing, read_briefing
-from tasks.planning.plan import publish_plan, settle_timing, stage_messages
+from tasks.planning.plan import publish_plan, routing_of, settle_timing, stage_messages
 from tasks.planning.standing import cover_plan
 from tasks.stage import open_stage, stage_task
 
@@ -27,6 +27,7 @@ def make_plan(campaign_file: str) -> StageResult:
         plan = publish_plan(stage.connection, briefing, seen, stage.now)
         stage.gate.require(PUBLISHED_PLAN, briefing.campaign.id, {"plan": plan.plan_id})
         details = {"plan_id": plan.plan_id, "cost_cny": str(plan.cost)}
+        details |= {f"route {number}": said for number, said in enumerate(routing_of(briefing).said(), start=1)}
         details |= {f"warning {number}": text for number, text in enumerate(plan.warnings, start=1)}
         verdict = stage.gate.verdict
     forget_draft(briefing)

@@ -1,0 +1,139 @@
+"""A bill is compared with our ledger message by message; an over-billing provider is found, a good one is not."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import duckdb
+import polars as pl
+import pytest
+from channel_world import FRIDAY
+from kpi_world import KPI_TESTS
+
+from chuda.clock import FixedClock
+from chuda.errors import UsageError
+from chuda.providers.protocol import DailyTotals
+from chuda.providers.simulator.app import open_provider
+from chuda.providers.simulator.profile import Conduct, Profile, WorldProfile
+from chuda.providers.simulator.rules import IncomingMessage
+from tasks.channels.billing import days_to_ask, keep_bill, keep_totals, read_bill, reconcile_bill, sum_parts
+from tasks.channels.record import create_channel_tables
+
+DAY = date(2026, 11, 20)
+HEAD = "消息编号,手机号,计费条数,费用\n"
+
+
+@pytest.fixture
+def warehouse(keys):
+    """Five messages: delivered, failed, rejected, unknown, delivered with two parts."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'Asia/Shanghai'")
+    connection.execute((KPI_TESTS / "warehouse_tables.sql").read_text("utf-8"))
+    create_channel_tables(connection)
+    for position, parts in enumerate((1, 1, 1, 1, 2)):
+        token = keys.token(f"1380013800{position}")
+        connection.execute(
+            "INSERT INTO plan_message (plan_id, token, parts, batch_id, position) VALUES ('p', ?, ?, 'b', ?)",
+            [token, parts, position],
+        )
+    connection.execute("INSERT INTO batch_state VALUES ('b', 'p', 'r', 'shop', 'accepted', 5, $1, $1, 1)", [FRIDAY])
+    for position, state in ((2, "rejected"), (3, "unknown")):
+        connection.execute("INSERT INTO message_exception VALUES ('b', ?, ?, '', ?)", [position, state, FRIDAY])
+    for position, status in ((0, "delivered"), (1, "failed"), (4, "delivered")):
+        columns = "(batch_id, position, status, reported_at)"
+        values = [position, status, FRIDAY]
+        connection.execute(f"INSERT INTO receipt_received {columns} VALUES ('b', ?, ?, ?)", values)
+    return connection
+
+
+def explain(warehouse, keys, tmp_path, lines, billing="submitted", head=HEAD):
+    path = tmp_path / "bill.csv"
+    path.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+    keep_bill(warehouse, keys, "shop", DAY, read_bill(path), path.name)
+    found = reconcile_bill(warehouse, "shop", DAY, billing)
+    return {each.kind: (each.messages, each.parts) for each in found}
+
+
+def test_a_bill_that_agrees_has_no_differences(warehouse, keys, tmp_path):
+    assert explain(warehouse, keys, tmp_path, ["b.0,,1,0.05", "b.1,,1,0.05", "b.4,,2,0.1"]) == {}
+    assert explain(warehouse, keys, tmp_path, ["b.0,,1,0.05", "b.4,,2,0.1"], "delivered") == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "billing", "kind", "parts"),
+    [
+        (["b.0,,2,", "b.1,,1,", "b.4,,2,"], "submitted", "parts_differ", 1),
+        (["b.0,,1,", "b.4,,2,"], "submitted", "not_billed", -1),
+        (["b.0,,1,", "b.1,,1,", "b.4,,2,", "b.9,,1,"], "submitted", "not_ours", 1),
+        (["b.0,,1,", "b.1,,1,", "b.4,,2,", "b.2,,1,"], "submitted", "not_accepted_but_billed", 1),
+        (["b.0,,1,", "b.1,,1,", "b.4,,2,", "b.3,,1,"], "submitted", "outcome_unknown", 1),
+        (["b.0,,1,", "b.1,,1,", "b.4,,2,"], "delivered", "failed_but_billed", 1),
+    ],
+)
+def test_each_difference_is_named(warehouse, keys, tmp_path, lines, billing, kind, parts):
+    assert explain(warehouse, keys, tmp_path, lines, billing) == {kind: (1, parts)}
+
+
+def test_a_bill_without_our_ids_is_matched_by_number_and_order_and_keeps_no_number(warehouse, keys, tmp_path):
+    lines = ["+86 138-0013-8000,1", "13800138001,1", "13800138004,3"]
+    assert explain(warehouse, keys, tmp_path, lines, head="手机号,条数\n") == {"parts_differ": (1, 1)}
+    assert "13800138" not in str(warehouse.execute("SELECT * FROM bill_line").fetchall())
+
+
+def test_a_second_bill_replaces_the_first(warehouse, keys, tmp_path):
+    explain(warehouse, keys, tmp_path, ["b.0,,9,"])
+    assert explain(warehouse, keys, tmp_path, ["b.0,,1,", "b.1,,1,", "b.4,,2,"]) == {}
+
+
+def test_an_excel_file_reads_like_a_csv_file(tmp_path):
+    path = tmp_path / "bill.xlsx"
+    pl.DataFrame({"消息编号": ["b.0"], "计费条数": ["2"], "费用": ["0.11"]}).write_excel(path)
+    assert read_bill(path).select("message_id", "parts").rows() == [("b.0", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("手机号,状态\n1,2\n", "needs the parts"), (HEAD + "b.0,,viel,\n", "bill.csv:2:")]
+)
+def test_a_bill_that_cannot_be_used_says_why(tmp_path, text, said):
+    path = tmp_path / "bill.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said):
+        read_bill(path)
+
+
+async def company(tmp_path, conduct: Conduct, billing: str = "submitted"):
+    profile = Profile(blacklisted_share=0, billing=billing, world=WorldProfile(conduct=conduct))
+    provider = open_provider(
+        tmp_path / "provider", FixedClock(datetime(2026, 11, 20, 12, tzinfo=FRIDAY.tzinfo)), 1, profile
+    )
+    batch = [IncomingMessage(f"b.{n}", f"138{n:08d}", "【橙柚生活】您好", "marketing") for n in range(100)]
+    await provider.accept("b", batch)
+    provider.record.flush()
+    totals, lines = await provider.totals(DAY), provider.bill(DAY)
+    provider.record.close()
+    return totals, lines
+
+
+@pytest.mark.parametrize(("share", "too_much"), [(0.0, 0), (0.2, 23)])
+def test_an_over_billing_company_says_more_in_statistics_and_bill_and_a_good_one_does_not(tmp_path, share, too_much):
+    import asyncio
+
+    totals, lines = asyncio.run(company(tmp_path, Conduct(overbilled=share)))
+    assert sum(line.parts for line in lines) == 100 + too_much == totals.parts
+
+
+def test_the_providers_figures_count_under_the_channels_billing_mode(warehouse):
+    totals = DailyTotals(DAY, parts=5, delivered=3, failed=1, messages=4, delivered_parts=4)
+    for billing, parts in (("submitted", 5), ("delivered", 4)):
+        keep_totals(warehouse, "shop", billing, totals, FRIDAY)
+        assert warehouse.execute("SELECT parts FROM provider_total").fetchall() == [(parts,)]
+
+
+def test_only_days_on_which_something_left_are_asked_about(warehouse):
+    assert days_to_ask(warehouse, "shop", DAY) == [DAY]
+    assert days_to_ask(warehouse, "other", DAY) == []
+
+
+def test_parts_beyond_our_count_add_up(warehouse, keys, tmp_path):
+    explain(warehouse, keys, tmp_path, ["b.0,,2,", "b.4,,2,"])
+    assert sum_parts(reconcile_bill(warehouse, "shop", DAY, "submitted")) == 0  # one too many, one missing
