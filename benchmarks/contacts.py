@@ -67,7 +67,8 @@ def measure(folder: Path, rows: int, memory_gb: str) -> dict[str, float]:
     per_row = step("per_row")
     scaled = per_row.seconds * rows / min(rows, PER_ROW_SAMPLE)
     show("bare CSV -> Parquet", bare, "")
-    show("import", first, f"{first.seconds / bare.seconds:.1f}x bare (promised: 20x at 10 million)")
+    cpu = first.cpu_seconds / bare.cpu_seconds
+    show("import", first, f"{first.seconds / bare.seconds:.1f}x bare, {cpu:.1f}x its CPU (promised: 20x at 10 million)")
     show("night, 1% changed", night, f"{night.seconds / first.seconds:.1%} of the import")
     print(f"  {'per row, pandas + phonenumbers':32} {scaled:8.1f} s (scaled from {PER_ROW_SAMPLE:,} rows): "
           f"{scaled / first.seconds:.1f}x the import (promised: 8x)")  # fmt: skip
@@ -93,7 +94,8 @@ def make_sample(folder: Path, rows: int) -> None:
     with (folder / "sample" / "contacts.csv").open("rb") as file, (folder / "night.csv").open("wb") as changed:
         changed.write(next(file))
         for number, line in enumerate(file):
-            changed.write(line.replace(b",", b" ,", 2) if number % CHANGED_EVERY == 0 else line)
+            is_changed = number % CHANGED_EVERY == 0 and not line.startswith(b'"')
+            changed.write(line.replace(b",", ",小".encode(), 1) if is_changed else line)
 
 
 def convert_bare(folder: Path, _rows: int) -> None:

@@ -94,6 +94,14 @@ where hash(token, plan_id, 6) % 100 < 70;
 create or replace table suppression_recorded as
 select token, 'marketing' as scope, kind as reason, 'reply' as source, replied_at as "at" from reply_received;
 
+create or replace table alert_delivery (
+    alert_id varchar, target varchar, outcome varchar, detail varchar, "at" timestamptz
+);
+
+create or replace table approval_missed (
+    plan_id varchar, campaign_id varchar, event varchar, releases bigint, messages bigint, "at" timestamptz
+);
+
 create or replace table experiment_decision (
     plan_id varchar, variant varchar, verdict varchar, chosen varchar, sentence_zh varchar, sentence_en varchar,
     record varchar, decided_at timestamptz

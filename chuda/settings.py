@@ -26,6 +26,15 @@ class Settings(BaseSettings):
     now: str | None = None
     lang: Language = "zh"
     memory_gb: float = Field(default=5.0, gt=0.5)
+    # Whom alerts are told: addresses of group robots (they hold a credential), and what texts are signed with.
+    wecom_webhook: SecretStr | None = None
+    dingtalk_webhook: SecretStr | None = None
+    dingtalk_secret: SecretStr | None = None
+    feishu_webhook: SecretStr | None = None
+    feishu_secret: SecretStr | None = None
+    alert_webhook: SecretStr | None = None
+    alert_webhook_secret: SecretStr | None = None
+    alert_from: Literal["info", "warn", "stop"] = "warn"
 
     @property
     def keys_file(self) -> Path:
@@ -36,6 +45,11 @@ class Settings(BaseSettings):
     def ledger_target(self) -> Path | str:
         """Where the ledger is: the PostgreSQL URL if one is set, else a SQLite file."""
         return self.ledger_url.get_secret_value() if self.ledger_url else self.home / "ledger.sqlite"
+
+    @property
+    def notice_ledger_target(self) -> Path | str:
+        """Where transactional messages are recorded: a file of their own, so that they wait for no marketing commit."""
+        return self.ledger_url.get_secret_value() if self.ledger_url else self.home / "notices.sqlite"
 
     @property
     def warehouse_file(self) -> Path:

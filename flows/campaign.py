@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect import flow
 
 from chuda.errors import UsageError
+from chuda.results import StageResult
 from chuda.settings import Language
 from chuda.stores.ledger.releases import claimed_plan
 from chuda.totp import is_timed_code
@@ -25,11 +26,12 @@ from tasks.experiments.stage import decide_experiment, draw_sample
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis
 from tasks.planning.briefing import read_briefing
-from tasks.planning.stage import make_plan
+from tasks.planning.due import NobodyDue
+from tasks.planning.stage import forget_draft, make_plan
 from tasks.reports.stage import write_report
 from tasks.segments.stage import refresh_all_segments
 
-__all__ = ["build_plan", "current_progress", "follow_plan", "listening", "run_campaign"]
+__all__ = ["Progress", "build_plan", "current_progress", "follow_plan", "listening", "run_campaign"]
 
 
 @flow(name="prepare", persist_result=False)
@@ -61,8 +63,12 @@ def plan_campaign(campaign_file: str) -> str:
     return build_plan(campaign_file, current_progress())
 
 
-def build_plan(campaign_file: str, progress: Progress) -> str:
-    """The stages that make a plan, in order."""
+def build_plan(campaign_file: str, progress: Progress, narrow: Callable[[str], StageResult] | None = None) -> str:
+    """The stages that make a plan, in order; `narrow` may leave less of the audience than compliance allows.
+
+    Raises:
+        NobodyDue: the campaign is recurring and nobody's event falls due; nothing is planned.
+    """
     with open_workspace() as workspace:
         briefing = read_briefing(workspace.settings, Path(campaign_file), workspace.clock.now())
         with workspace.ledger.read() as connection:
@@ -70,7 +76,12 @@ def build_plan(campaign_file: str, progress: Progress) -> str:
     if released:
         return released
     progress.run(lambda: check_content(campaign_file))
-    progress.run(lambda: check_compliance(campaign_file))
+    chosen = progress.run(lambda: check_compliance(campaign_file))
+    if briefing.recurring and chosen.rows_out == 0:
+        forget_draft(briefing)
+        raise NobodyDue(briefing.campaign.id, briefing.occurrence, chosen.rejected)
+    if narrow is not None:
+        progress.run(lambda: narrow(campaign_file))
     progress.run(lambda: render_messages(campaign_file))
     progress.run(lambda: draw_sample(campaign_file))
     return progress.run(lambda: make_plan(campaign_file)).details["plan_id"]

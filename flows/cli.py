@@ -10,7 +10,23 @@ import typer
 
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
-from flows.commands import approvers, campaigns, checking, contacts, demo, experiments, feedback, workspace
+from flows.commands import (
+    approvers,
+    campaigns,
+    channels,
+    checking,
+    complaints,
+    contacts,
+    demo,
+    diagnose,
+    experiments,
+    feedback,
+    inbox,
+    kpi,
+    notify,
+    watching,
+    workspace,
+)
 
 app = typer.Typer(
     name="chuda",
@@ -19,7 +35,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (demo, workspace, contacts, checking, campaigns, experiments, approvers, feedback):
+for group in (
+    demo,
+    workspace,
+    contacts,
+    checking,
+    campaigns,
+    experiments,
+    approvers,
+    channels,
+    feedback,
+    inbox,
+    complaints,
+    diagnose,
+    watching,
+    notify,
+    kpi,
+):
     group.register(app)
 
 

@@ -18,8 +18,8 @@ from tasks.contacts.inbox import find_changed_files
 from tasks.contacts.stage import import_contacts, import_do_not_contact, import_events, import_orders
 from tasks.dispatch.stage import dispatch, watch_approvals
 from tasks.feedback.stage import collect_feedback
-from tasks.kpi.stage import refresh_kpis
-from tasks.planning.due import find_due_campaigns
+from tasks.kpi.stage import refresh_kpis, tell_alerts
+from tasks.planning.due import NobodyDue, find_due_campaigns
 from tasks.segments.stage import refresh_all_segments
 
 # What restricts comes first: a do-not-contact list is in force before anything is planned.
@@ -47,6 +47,7 @@ def nightly() -> list[str]:
     progress.run(refresh_all_segments)
     progress.run(collect_feedback)
     progress.run(refresh_kpis)
+    progress.run(tell_alerts)
     plans = _plan_due(progress, problems)
     if problems:
         raise UsageError(f"the night is done but for: {'; '.join(problems)}. Planned: {', '.join(plans) or 'nothing'}")
@@ -75,6 +76,8 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
     for path in due:
         try:
             plans.append(build_plan(str(path), progress))
+        except NobodyDue:
+            continue
         except ChudaError as error:
             problems.append(f"{path.name}: {error}")
     return plans

@@ -13,7 +13,7 @@ from chuda.files import Finding
 from chuda.files.model import FileModel
 from chuda.files.types import Day, Whole, read_day
 
-EventKind = Literal["appointment", "birthday", "points_expire", "installation", "silence_days"]
+EventKind = Literal["appointment", "birthday", "points_expire", "installation", "silence_days", "life_stage"]
 
 OFFSETS_OF_EVENTS: Mapping[str, tuple[int, int]] = {
     "appointment": (-30, 0),
@@ -21,6 +21,7 @@ OFFSETS_OF_EVENTS: Mapping[str, tuple[int, int]] = {
     "points_expire": (-90, 0),
     "installation": (0, 365),
     "silence_days": (7, 730),
+    "life_stage": (0, 60),
 }
 """Which offsets make sense: days before (-) or after (+) the event."""
 

@@ -13,6 +13,7 @@ from chuda.campaign.slot import LEGAL_WINDOW, Slot, SlotText, covers, overlap
 from chuda.files import Finding, Lang, load_yaml
 from chuda.files.model import FileModel
 from chuda.files.types import Items, Slug, Text
+from chuda.mainland_calendar import is_workday
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -24,11 +25,17 @@ class DaySlot(FileModel):
 
     slot: SlotText = Field(description='如 "10:30-11:30"')
     weekdays: Items[Weekday] = Field((), description="只在这几天；不写为每天 / only on these days; every day if absent")
+    days: Items[Literal["workday", "rest_day"]] = Field(
+        (),
+        description="只在工作日（含调休）或休息日（含假日） / only on workdays or days off",
+    )
     why: Text | None = Field(None, description="理由 / the reason")
 
     def applies_on(self, day: date) -> bool:
         """Whether it counts on this day."""
-        return not self.weekdays or WEEKDAYS[day.weekday()] in self.weekdays
+        kind = "workday" if is_workday(day) else "rest_day"
+        on_weekday = not self.weekdays or WEEKDAYS[day.weekday()] in self.weekdays
+        return on_weekday and (not self.days or kind in self.days)
 
 
 class TradeSlots(FileModel):

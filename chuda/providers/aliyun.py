@@ -22,6 +22,7 @@ from chuda.clock import BUSINESS_ZONE, Clock
 from chuda.errors import ProviderTrouble
 from chuda.providers import acs3
 from chuda.providers.codes import whole_request
+from chuda.providers.feeds import parts_field, time_field
 from chuda.providers.numbers import from_aliyun, to_aliyun
 from chuda.providers.protocol import (
     ClickEvent,
@@ -233,16 +234,12 @@ def read_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
         phone=from_aliyun(str(item["phone_number"])),
         status="delivered" if is_good else "failed",
         code=str(item.get("err_code") or ("DELIVERED" if is_good else "UNKNOWN")),
-        parts=int(item.get("sms_size") or 1),
-        reported_at=_moment(str(item["report_time"])),
+        parts=parts_field(item, "sms_size") or 1,
+        reported_at=time_field(item, "report_time"),
         batch_id=str(item.get("out_id") or ""),
     )
 
 
 def read_reply(item: Mapping[str, Any]) -> ReplyEvent:
     """One item of a reply push (SmsUp)."""
-    return ReplyEvent(from_aliyun(str(item["phone_number"])), str(item["content"]), _moment(str(item["send_time"])))
-
-
-def _moment(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=BUSINESS_ZONE)
+    return ReplyEvent(from_aliyun(str(item["phone_number"])), str(item["content"]), time_field(item, "send_time"))

@@ -38,7 +38,15 @@ def read_items(
             events.append(read(item))
         except Unreadable as error:
             unreadable.append(UnreadableItem(str(error), show_item(item)))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+            # A reader that takes the documented form for granted; what it says may quote the item.
+            reason = f"{error.args[0]}_missing" if isinstance(error, KeyError) else f"not_as_documented_{_name(error)}"
+            unreadable.append(UnreadableItem(reason, show_item(item)))
     return events, unreadable
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
 
 
 def text_field(item: Mapping[str, Any], name: str, *, is_needed: bool = True) -> str:
@@ -67,6 +75,15 @@ def time_field(item: Mapping[str, Any], name: str) -> datetime | None:
     if moment is None or moment.year not in _YEARS:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=BUSINESS_ZONE)
+
+
+def epoch_field(item: Mapping[str, Any], name: str) -> datetime | None:
+    """A time as seconds since 1970; None if it cannot be read."""
+    value = str(item.get(name, "")).strip()
+    if not (value.isascii() and value.isdigit() and len(value) < 12):
+        return None
+    moment = datetime.fromtimestamp(int(value), BUSINESS_ZONE)
+    return moment if moment.year in _YEARS else None
 
 
 def parts_field(item: Mapping[str, Any], name: str) -> int:

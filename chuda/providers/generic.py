@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import httpx
@@ -80,6 +81,14 @@ class GenericProvider:
         except (KeyError, TypeError, ValueError) as error:
             raise ProviderTrouble("the provider's statistics were not as documented; nothing was taken") from error
 
+    async def balance(self) -> Decimal:
+        """Credit left in CNY."""
+        body = await self._get("/balance", {})
+        try:
+            return Decimal(str(body["balance"]))
+        except (KeyError, TypeError, InvalidOperation) as error:
+            raise ProviderTrouble("the provider's balance was not as documented") from error
+
     async def close(self) -> None:
         """Give back the connections."""
         await self._client.aclose()
@@ -152,6 +161,7 @@ def read_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
         code=text_field(item, "code", is_needed=False),
         parts=parts_field(item, "parts"),
         reported_at=time_field(item, "reported_at"),
+        attempts=parts_field(item, "attempts") or None,
     )
 
 

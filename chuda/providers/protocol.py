@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, Literal, Protocol, TypeVar
+from decimal import Decimal
+from typing import Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 Event = TypeVar("Event")
 RequestState = Literal["accepted", "rejected", "not_sent", "unknown"]
@@ -68,6 +69,7 @@ class ReceiptEvent:
     parts: int
     reported_at: datetime | None
     batch_id: str = ""
+    attempts: int | None = None  # how often the provider tried, where it tells; more than one is a resend
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,14 @@ class DailyTotals:
     failed: int
     messages: int | None = None
     delivered_parts: int | None = None
+
+
+@runtime_checkable
+class TellsBalance(Protocol):
+    """A provider that tells how much credit is left."""
+
+    async def balance(self) -> Decimal:
+        """Credit left in CNY."""
 
 
 class Provider(Protocol):

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 import httpx
 
-from chuda.clock import BUSINESS_ZONE, Clock
+from chuda.clock import Clock
 from chuda.errors import ProviderTrouble
 from chuda.providers import tc3
 from chuda.providers.codes import each_message, find_meaning, whole_request
+from chuda.providers.feeds import epoch_field, read_items, time_field
 from chuda.providers.numbers import from_e164, to_e164
 from chuda.providers.protocol import (
     ClickEvent,
@@ -161,7 +162,9 @@ class TencentProvider:
     async def _pull(self, action: str, key: str, read: Callable[[Mapping[str, Any]], Event]) -> Page[Event]:
         body = {"Limit": _PULL_SIZE, "SmsSdkAppId": self._account.app_id}
         rows = _rows(await self._ask(action, body), key, action)
-        return Page([read(row) for row in rows], "", more=len(rows) >= _PULL_SIZE)
+        # The queue hands each out once: what cannot be read is kept as well.
+        events, unreadable = read_items(rows, read)
+        return Page(events, "", more=len(rows) >= _PULL_SIZE, unreadable=unreadable)
 
     async def _ask(self, action: str, body: Mapping[str, object]) -> dict[str, Any]:
         response = await ask(self._client, self._request(action, body), self._deadline_s)
@@ -232,27 +235,25 @@ def read_pulled_receipt(row: Mapping[str, Any]) -> ReceiptEvent:
         status="delivered" if row["ReportStatus"] == "SUCCESS" else "failed",
         code=str(row.get("Description") or "UNKNOWN"),
         parts=1,  # a status tells no size; the bill counts by the answers' Fee
-        reported_at=datetime.fromtimestamp(int(row["UserReceiveTime"]), BUSINESS_ZONE),
+        reported_at=epoch_field(row, "UserReceiveTime"),
         batch_id=str(row.get("SessionContext") or ""),
     )
 
 
 def read_pulled_reply(row: Mapping[str, Any]) -> ReplyEvent:
     """One item of PullSmsReplyStatus."""
-    moment = datetime.fromtimestamp(int(row["ReplyTime"]), BUSINESS_ZONE)
-    return ReplyEvent(from_e164(str(row["PhoneNumber"])), str(row["ReplyContent"]), moment)
+    return ReplyEvent(from_e164(str(row["PhoneNumber"])), str(row["ReplyContent"]), epoch_field(row, "ReplyTime"))
 
 
 def read_pushed_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
     """One item of a status push."""
-    moment = datetime.strptime(str(item["user_receive_time"]), "%Y-%m-%d %H:%M:%S")
     return ReceiptEvent(
         message_id="",
         phone=from_e164(f"+{item['nationcode']}{item['mobile']}"),
         status="delivered" if item["report_status"] == "SUCCESS" else "failed",
         code=str(item.get("errmsg") or "UNKNOWN"),
         parts=1,
-        reported_at=moment.replace(tzinfo=BUSINESS_ZONE),
+        reported_at=time_field(item, "user_receive_time"),
         batch_id=str(item.get("ext") or ""),
     )
 
@@ -260,4 +261,4 @@ def read_pushed_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
 def read_pushed_reply(item: Mapping[str, Any]) -> ReplyEvent:
     """A pushed reply; Tencent pushes them one by one."""
     phone = from_e164(f"+{item['nationcode']}{item['mobile']}")
-    return ReplyEvent(phone, str(item["text"]), datetime.fromtimestamp(int(item["time"]), BUSINESS_ZONE))
+    return ReplyEvent(phone, str(item["text"]), epoch_field(item, "time"))

@@ -3,7 +3,7 @@
 from chuda.records.business import Authorisation, BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord, MessageType, load_channel
 from chuda.records.licence import Licence, licence_problems
-from chuda.records.vetting import Tested, Vetting
+from chuda.records.vetting import Resend, Tested, Vetting
 
 __all__ = [
     "Authorisation",
@@ -11,6 +11,7 @@ __all__ = [
     "ChannelRecord",
     "Licence",
     "MessageType",
+    "Resend",
     "Tested",
     "Vetting",
     "licence_problems",

@@ -20,7 +20,7 @@ from chuda.files.model import FileModel
 from chuda.files.types import Distinct, Flag, Items, Number, Slug, Text, Url, Whole, is_loopback, wrong
 from chuda.records.filed import FiledTemplate
 from chuda.records.licence import Licence
-from chuda.records.vetting import Tested, Vetting
+from chuda.records.vetting import Resend, Tested, Vetting
 
 Adapter = Literal["generic", "aliyun", "tencent"]
 MessageType = Literal["marketing", "notification", "otp"]
@@ -83,6 +83,7 @@ class ChannelRecord(FileModel):
     secret_keys: ClassVar[frozenset[str]] = frozenset({"credentials"})
 
     name: Slug = Field(description="渠道名，活动文件里用它")
+    provider: Text | None = Field(None, description="服务商公司名；同一家的各渠道写同一个名字，场景测试据此配对")
     adapter: Adapter = Field(description="协议：generic / aliyun / tencent")
     simulator: Flag = Field(False, description="内置模拟器；endpoint 必须是本机")
     endpoint: Url = Field(description="接口地址")
@@ -99,6 +100,9 @@ class ChannelRecord(FileModel):
     rate_parts_per_second: Rate = Field(description="每秒最多多少条（按计费条数）")
     rate_parts_per_minute: Rate | None = Field(None, description="每分钟最多多少条")
     rate_parts_per_day: Rate | None = Field(None, description="每天最多多少条")
+    messages_per_person_per_day: Annotated[int, Whole(1, 1000)] | None = Field(
+        None, description="服务商一天最多给同一个人发多少条；不写时营销 3、通知 50"
+    )
     window: SlotText = Field(Slot(8 * 60, 22 * 60), description="服务商允许发送的时间")
     opt_out_wording: Annotated[Text, AfterValidator(_check_opt_out_wording)] = Field(
         "拒收请回复R", description="营销短信末尾的退订写法"
@@ -114,6 +118,8 @@ class ChannelRecord(FileModel):
     app_id: Text | None = Field(None, description="应用编号（SmsSdkAppId），tencent 必填")
     filed_templates: Items[FiledTemplate] = Field((), description="在该渠道报备过的模板，aliyun / tencent 必填")
     template_codes: dict[Text, Text] = Field(default_factory=dict, description="模板库名称 -> 服务商模板编号")
+    resend: Resend | None = Field(None, description="自动补发的状态；测试时必须关闭")
+    switch_cells: Flag = Field(False, description="某省某运营商到达率骤降时，自动把它切到活动的下一个渠道")
     vetting: Vetting | None = Field(None, description="考察问卷")
     tested: Tested | None = Field(None, description="三段测试结果")
 

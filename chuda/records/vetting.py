@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,6 +12,8 @@ from chuda.files.types import Day, Flag, Fraction, Items, Text, Whole
 
 Check = Literal["contract_page", "tender_site", "court_and_shareholding"]
 Verdict = Literal["passed", "failed", "pending"]
+VALID_FOR = timedelta(days=180)
+"""How long a test counts whose record says nothing else."""
 
 
 class Reference(FileModel):
@@ -40,12 +43,28 @@ class Vetting(FileModel):
     volume: VolumeDistribution | None = None
 
 
+class Resend(FileModel):
+    """Whether the provider sends a lost message again by itself: off while a channel is tested, and who says so."""
+
+    is_off: Flag = Field(description="自动补发是否已关闭")
+    told_by: Literal["provider", "declared"] = Field(description="provider 平台配置可查，declared 对方声明")
+    by: Text = Field(description="谁确认的")
+    on: Day = Field(description="确认日期")
+    evidence: Text | None = Field(None, description="证据")
+
+
 class StageResult(FileModel):
-    """The verdict of one stage of the channel test."""
+    """The verdict of one stage of the channel test, run elsewhere; `chuda channel test` keeps its own."""
 
     verdict: Verdict
     on: Day
     evidence: Text
+    valid_until: Day | None = Field(None, description="有效期至（含）；不写为 180 天")
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which it counts."""
+        return self.valid_until or self.on + VALID_FOR
 
 
 class Tested(FileModel):

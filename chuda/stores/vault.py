@@ -140,7 +140,12 @@ class Vault:
         with closing(sqlite3.connect(self._path, timeout=_WAIT_S)) as connection:
             connection.execute(_SCHEMA)
             if tokens is None or len(tokens) > BLOCK_ROWS:
-                yield from connection.execute("SELECT tokens, phones FROM sealed_block ORDER BY id")
+                # A release is a stretch of the tokens in their order: only the blocks it reaches are opened.
+                reach = ("", "g") if tokens is None else (tokens.min(), tokens.max())
+                yield from connection.execute(
+                    "SELECT tokens, phones FROM sealed_block WHERE last_token >= ? AND first_token <= ? ORDER BY id",
+                    reach,
+                )
                 return
             connection.execute("CREATE TEMP TABLE wanted (token TEXT PRIMARY KEY)")
             connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((token,) for token in tokens))

@@ -187,17 +187,18 @@ def add_token_macro(connection: Connection, keys: Keys) -> None:
     )
 
 
-def compute_tokens(texts: pl.Series, keys: Keys) -> pl.DataFrame:
-    """The token of every text: a frame (text, token), in any order; vectorised, without opening the warehouse."""
+def compute_tokens(texts: pl.Series, keys: Keys) -> pl.Series:
+    """The token of every text, in the same order; vectorised, without opening the warehouse."""
     if texts.is_empty():
-        return pl.DataFrame(schema={"text": pl.String, "token": pl.String})
+        return pl.Series("token", [], pl.String)
     with duckdb.connect(":memory:", config=_NO_EXTENSIONS) as connection:
         add_token_macro(connection, keys)
+        numbered = texts.to_frame("text").with_row_index("place")
         # A table of one chunk is read by one thread.
-        chunks = list(texts.to_frame("text").iter_slices(_TOKENS_AT_ONCE))
+        chunks = list(numbered.iter_slices(_TOKENS_AT_ONCE))
         connection.register("in_clear", pl.concat(chunks, rechunk=False).to_arrow())
-        result: pl.DataFrame = connection.execute("SELECT text, phone_token(text) AS token FROM in_clear").pl()
-        return result
+        found = connection.execute("SELECT place, phone_token(text) AS token FROM in_clear").pl()
+        return found.sort("place")["token"]
 
 
 def drop_draft(connection: Connection, draft_id: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from expectations.rules import Suite, no_rows, not_null, some_rows, tokens_only, unique
 
+_SOMEBODY = some_rows("somebody may be messaged")
 AUDIENCE = Suite(
     name="audience",
     table="audience_eligible",
     rules=(
-        some_rows("somebody may be messaged"),
+        _SOMEBODY,
         unique("token", "nobody is in the audience twice"),
         tokens_only(),
         not_null("segment", "everybody has the segment that brought them in"),
@@ -32,3 +33,6 @@ AUDIENCE = Suite(
         ),
     ),
 )
+
+AUDIENCE_OF_A_NIGHT = Suite(AUDIENCE.name, AUDIENCE.table, tuple(rule for rule in AUDIENCE.rules if rule != _SOMEBODY))
+"""What must hold of a recurring campaign's audience: nights on which nobody's event falls due are ordinary."""

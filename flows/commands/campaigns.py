@@ -1,19 +1,18 @@
-"""Commands around a campaign: plan, send, watch, decide, report."""
+"""Commands around a campaign: plan, send, watch, decide."""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands.approvers import As, Code, approver_name
-from flows.commands.output import StageLines, console, language, say, show, show_table
+from flows.commands.output import StageLines, console, language, say, show
+from flows.commands.watching import status
 
 if TYPE_CHECKING:
     from tasks.content.findings import Finding
@@ -27,13 +26,7 @@ def register(app: typer.Typer) -> None:
     for command in (
         plan,
         send,
-        pause,
-        resume,
-        cancel,
-        status,
         run,
-        report,
-        calendar,
     ):
         app.command()(command)
 
@@ -127,46 +120,6 @@ def _sealed_requests(plan_id: str) -> int:
         return open_batches(connection, plan_id)
 
 
-def _control(plan_id: str, state: str, reason: str) -> None:
-    from chuda.clock import to_us
-    from chuda.stores.ledger.releases import Control, set_control
-    from chuda.workspace import open_workspace
-
-    with open_workspace() as workspace, workspace.ledger.write() as connection:
-        set_control(connection, plan_id, Control(state, reason, getpass.getuser()), to_us(workspace.clock.now()))
-    status(plan_id)
-
-
-def pause(plan_id: PlanId, reason: Annotated[str, typer.Option(help="why")] = "") -> None:
-    """Stop a running plan within a second; `resume` goes on."""
-    _control(plan_id, "paused", reason)
-
-
-def resume(plan_id: PlanId) -> None:
-    """Let a paused plan go on; `send` (or the schedule) takes it up."""
-    _control(plan_id, "running", "")
-
-
-def cancel(plan_id: PlanId, reason: Annotated[str, typer.Option(help="why")] = "") -> None:
-    """End a plan for good; what was not started is cancelled."""
-    _control(plan_id, "cancelled", reason)
-
-
-def status(plan_id: PlanId) -> None:
-    """How many messages of a plan are in which state."""
-    from chuda.errors import UsageError
-    from chuda.stores.ledger.releases import find_control, state_counts
-    from chuda.workspace import open_workspace
-
-    with open_workspace() as workspace, workspace.ledger.read() as connection:
-        control = find_control(connection, plan_id)
-        if control is None:
-            raise UsageError(f"plan {plan_id} has not been released; `chuda calendar` lists plans")
-        counts = state_counts(connection, plan_id)
-    rows = [*counts.items(), (say("合计", "total"), sum(counts.values()))]
-    show_table(f"{plan_id}: {control.state} {control.reason}", (say("状态", "state"), say("条数", "messages")), rows)
-
-
 def run(
     campaign: CampaignFile,
     contacts: Annotated[list[Path] | None, typer.Option(help="contact files to take in first")] = None,
@@ -191,33 +144,3 @@ def run(
         )  # fmt: skip
     hint = "" if yes else say(f"  下一步：chuda approve {plan_id}", f"  next: chuda approve {plan_id}")
     show({"plan_id": plan_id}, f"{plan_id}{hint}")
-
-
-def report(plan_id: PlanId) -> None:
-    """Write the HTML report of a plan's campaign and print its path."""
-    from tasks.reports.stage import write_report
-
-    result = write_report.fn(plan_id, language())
-    show(dict(result.details), result.details["path"])
-
-
-def calendar() -> None:
-    """Plans day by day: what is planned, running and done."""
-    from chuda.stores.ledger.releases import find_control, state_counts
-    from chuda.workspace import open_workspace
-
-    with open_workspace() as workspace:
-        with workspace.warehouse.read() as connection:
-            plans: list[tuple[str, str, datetime, int, str]] = connection.execute(
-                "SELECT plan_id, campaign_id, opens_at, planned, channel FROM plan_made ORDER BY opens_at, plan_id"
-            ).fetchall()
-        rows = []
-        with workspace.ledger.read() as ledger:
-            for plan_id, campaign_id, opens_at, planned, channel in plans:
-                control = find_control(ledger, plan_id)
-                counts = state_counts(ledger, plan_id)
-                sent = sum(counts.get(s, 0) for s in ("accepted", "delivered", "failed"))
-                state = control.state if control else say("未批准", "not approved")
-                rows.append((f"{opens_at:%Y-%m-%d %H:%M}", campaign_id, plan_id, channel, planned, sent, state))
-    columns = say("时间,活动,计划,渠道,计划条数,已发,状态", "opens,campaign,plan,channel,planned,sent,state").split(",")
-    show_table(say("日历", "calendar"), columns, rows)

@@ -176,7 +176,12 @@ def show_contact(person: PersonArgument) -> None:
     with open_workspace() as workspace:
         found = find_person(workspace, person)
         for title, columns, rows in describe_person(workspace, found):
-            show_table(f"{found.shown} {title}", columns, rows)
+            if len(rows) == 1 and not is_json():
+                # One record reads better downwards; what is empty is left out.
+                filled = [(name, value) for name, value in zip(columns, rows[0], strict=True) if value is not None]
+                show_table(f"{found.shown} {title}", say("项目,内容", "field,value").split(","), filled)
+            else:
+                show_table(f"{found.shown} {title}", columns, rows)
 
 
 def export_contact(

@@ -1,4 +1,4 @@
-"""Commands after sending: feedback, KPIs, the night, the simulator."""
+"""Commands after sending: feedback, the night, the simulator."""
 
 from __future__ import annotations
 
@@ -19,18 +19,10 @@ def register(app: typer.Typer) -> None:
     group.callback()(_feedback)
     group.command("pull")(pull)
     app.add_typer(group, name="feedback")
-    group = typer.Typer(help="指标 / KPIs", no_args_is_help=True)
-    group.callback()(_kpi)
-    group.command("refresh")(refresh)
-    app.add_typer(group, name="kpi")
 
 
 def _feedback() -> None:
     """Receipts, replies, clicks."""
-
-
-def _kpi() -> None:
-    """The marts."""
 
 
 def pull() -> None:
@@ -48,17 +40,6 @@ def pull() -> None:
     show(dict(result.details), text)
     if trouble:
         raise ProviderTrouble(say(f"这些渠道没有取到，请稍后再取：{trouble}", f"pull these channels again: {trouble}"))
-
-
-def refresh() -> None:
-    """Build the marts anew and publish them; analysts keep what they have open."""
-    from time import perf_counter
-
-    from tasks.kpi.stage import refresh_kpis
-
-    started = perf_counter()
-    result = refresh_kpis.fn()
-    StageLines()(result, perf_counter() - started)
 
 
 def nightly() -> None:

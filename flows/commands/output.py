@@ -34,7 +34,15 @@ STAGES = {
     "dispatch": ("发送", "dispatch"),
     "feedback": ("回执与回复", "feedback"),
     "kpi": ("指标", "KPIs"),
+    "alerts": ("预警推送", "alerts told"),
     "reports": ("报告", "report"),
+    "channel_test": ("渠道测试计划", "channel test planned"),
+    "channel_verdict": ("渠道测试判定", "channel test judged"),
+    "bill": ("账单核对", "bill reconciled"),
+    "statistics": ("平台统计", "provider statistics"),
+    "canary": ("质量巡检抽样", "canary drawn"),
+    "canary_verdict": ("质量巡检判定", "canaries judged"),
+    "proof": ("样稿", "proofs"),
 }
 
 

@@ -44,7 +44,8 @@ def show_segments(
         segments = {segment.name: segment for segment in load_all_segments(workspace.settings)}
         if name is not None and on is not None:
             people = members_at(connection, name, _moment(on)).height
-            show({"segment": name, "on": on, "people": people}, say(f"{name}（{on}）：{people:,} 人", f"{people:,}"))
+            text = say(f"{name}（{on}）：{people:,} 人", f"{name} on {on}: {people:,} people")
+            show({"segment": name, "on": on, "people": people}, text)
         elif name is not None:
             _show_one(connection, name, segments)
         else:

@@ -19,6 +19,32 @@ asked as (
     where (len($segments) = 0 or member.token is not null)
         and ({where})
         and tagged.token not in (select token from left_out)
+        and (not $is_recurring or tagged.token in (select token from event_due))
+),
+
+-- Two numbers of one person: one is an alternate of the other, or both carry the same member number (the record that
+-- changed last is the one it belongs to now). Only one of them is messaged.
+duplicate as (
+    select alternate.alternate_token as token
+    from contact_alternate alternate
+    inner join asked main on main.token = alternate.token
+    inner join asked other on other.token = alternate.alternate_token
+    left join contact_alternate back
+        on back.token = alternate.alternate_token and back.alternate_token = alternate.token
+    where alternate.token <> alternate.alternate_token
+        and (back.token is null or alternate.token < alternate.alternate_token)
+    union
+    select asked.token
+    from asked
+    inner join contact_clean contact on contact.token = asked.token
+    inner join (
+        select source_id, arg_max(token, (updated_at, token)) as newest
+        from contact_clean
+        where source_id is not null and token in (select token from asked)
+        group by source_id
+        having count(*) > 1
+    ) member_of on member_of.source_id = contact.source_id
+    where member_of.newest <> asked.token
 ),
 
 -- An opt-out on one number covers the person: alternates count like the number itself.
@@ -47,6 +73,8 @@ final as (
         contact.language,
         contact.points,
         contact.points_expire_on,
+        event.event_at as appointment_at,
+        contact.birthday,
         coalesce(contact.city, contact.phone_city) as city,
         contact.province,
         contact.carrier,
@@ -56,12 +84,26 @@ final as (
         contact.consent_source,
         contact.consent_at,
         contact.consent_purpose,
+        event.event_key,
+        event.event_at,
+        event.starts_at as event_starts_at,
+        event.over_at as event_over_at,
+        coalesce(event.is_done, false) as is_event_done,
+        test.token is not null as is_test_contact,
+        duplicate.token is not null as is_duplicate,
+        trouble.trouble as number_trouble,
         stopped.reason as suppression,
-        coalesce(reserved.messages, 0) as messages_this_week
+        coalesce(reserved.messages, 0) as messages_this_week,
+        coalesce(today.messages, 0) as messages_this_day
     from asked
     inner join contact_clean contact on contact.token = asked.token
     left join stopped on stopped.token = asked.token
     left join reserved_now reserved on reserved.token = asked.token
+    left join reserved_today today on today.token = asked.token
+    left join event_due event on event.token = asked.token
+    left join test_contact_now test on test.token = asked.token
+    left join number_trouble_now trouble on trouble.token = asked.token
+    left join duplicate on duplicate.token = asked.token
 )
 
 select * from final

@@ -8,13 +8,26 @@ from pathlib import Path
 from chuda.clock import to_us
 from chuda.message_types import rules_of
 from chuda.results import StageResult
+from chuda.stores.ledger.events import claimed_events
 from chuda.stores.ledger.reading import SUPPRESSIONS, read_frame
-from chuda.stores.ledger.releases import claimed_plan, marketing_releases_between, reserved_tokens
+from chuda.stores.ledger.releases import (
+    claimed_plan,
+    marketing_releases_between,
+    releases_on_channel_between,
+    reserved_tokens,
+)
 from chuda.workspace import open_workspace
-from expectations.suites.audience import AUDIENCE
-from tasks.compliance.audience import AudienceRequest, choose_audience
+from expectations.suites.audience import AUDIENCE, AUDIENCE_OF_A_NIGHT
+from tasks.compliance.audience import (
+    AudienceRequest,
+    Restraints,
+    choose_audience,
+    find_troubled_numbers,
+)
 from tasks.compliance.rules import CAP_DAYS
+from tasks.kpi.receipt_codes import load_receipt_codes
 from tasks.planning.briefing import Briefing, read_briefing
+from tasks.planning.events import choose_due_events
 from tasks.stage import Stage, open_stage, stage_task
 
 
@@ -31,7 +44,8 @@ def check_compliance(campaign_file: str) -> StageResult:
             "WHERE NOT EXISTS (SELECT 1 FROM audience_excluded x WHERE x.token = c.token)"
         )
         scopes = ", ".join(f"'{scope}'" for scope in rules_of(briefing.campaign.type).stopped_by)
-        stage.gate.require(AUDIENCE, briefing.campaign.id, {"scopes": scopes})
+        suite = AUDIENCE_OF_A_NIGHT if briefing.recurring else AUDIENCE
+        stage.gate.require(suite, briefing.campaign.id, {"scopes": scopes})
         asked, eligible = (
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in ("audience_candidate", "audience_eligible")
@@ -41,14 +55,13 @@ def check_compliance(campaign_file: str) -> StageResult:
 
 
 def _choose(stage: Stage, briefing: Briefing) -> None:
-    campaign, openings = briefing.campaign, briefing.timing.openings.values()
-    week = timedelta(days=CAP_DAYS)
-    first, last = min(o.opens_at for o in openings) - week, max(o.expires_at for o in openings) + week
-    with stage.workspace.ledger.read() as ledger:
-        suppressions = read_frame(ledger, SUPPRESSIONS)
-        own = claimed_plan(ledger, campaign.id, briefing.occurrence) or ""
-        seen = marketing_releases_between(ledger, to_us(first), to_us(last), own_plan=own)
-        reserved = reserved_tokens(ledger, seen) if rules_of(campaign.type).capped else {}
+    campaign, opens_at = briefing.campaign, briefing.timing.first_opening
+    restraints, seen, claimed = _read_ledger(stage, briefing)
+    if briefing.recurring:
+        choose_due_events(stage.connection, briefing.recurring, opens_at.date(), claimed)
+    providers = ("*", briefing.channel.adapter)
+    codes = [(code, kind, sure) for provider, code, kind, sure in load_receipt_codes() if provider in providers]
+    find_troubled_numbers(stage.connection, codes, stage.now)
     audience = campaign.audience
     request = AudienceRequest(
         message_type=campaign.type,
@@ -57,8 +70,31 @@ def _choose(stage: Stage, briefing: Briefing) -> None:
         where=str(audience.where) if audience and audience.where else "TRUE",
         regions=tuple(briefing.channel.coverage),
         weekly_cap=campaign.weekly_cap,
+        daily_cap=briefing.channel.messages_per_person_per_day,
+        opens_at=opens_at,
+        is_trade_authorised=briefing.is_authorised_on(briefing.timing.last_expiry.date()),
+        is_recurring=briefing.recurring is not None,
+        nightly_limit=briefing.recurring.max_per_night if briefing.recurring else None,
     )
-    choose_audience(stage.connection, request, suppressions, reserved)
+    choose_audience(stage.connection, request, restraints)
     stage.connection.execute("CREATE OR REPLACE TABLE release_seen (release_id VARCHAR)")
     if seen:
         stage.connection.executemany("INSERT INTO release_seen VALUES (?)", [(one,) for one in sorted(seen)])
+
+
+def _read_ledger(stage: Stage, briefing: Briefing) -> tuple[Restraints, set[str], list[tuple[str, str]]]:
+    """What the ledger knows against messaging people, which releases the cap was counted from, the answered events."""
+    campaign, timing, day = briefing.campaign, briefing.timing, timedelta(days=1)
+    first, last = timing.first_opening - CAP_DAYS * day, timing.last_expiry + CAP_DAYS * day
+    with stage.workspace.ledger.read() as ledger:
+        own = claimed_plan(ledger, campaign.id, briefing.occurrence) or ""
+        seen = marketing_releases_between(ledger, to_us(first), to_us(last), own_plan=own)
+        today = releases_on_channel_between(
+            ledger, briefing.channel.name, to_us(timing.first_opening - day), to_us(timing.last_expiry), own_plan=own
+        )
+        restraints = Restraints(
+            suppressions=read_frame(ledger, SUPPRESSIONS),
+            reserved=reserved_tokens(ledger, seen) if rules_of(campaign.type).capped else {},
+            today=reserved_tokens(ledger, today),
+        )
+        return restraints, seen, claimed_events(ledger, campaign.id) if briefing.recurring else []

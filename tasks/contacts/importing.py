@@ -171,8 +171,8 @@ class Importer:
     def _records(self, kind: RecordTable, opened: Opened, clean: Callable[..., CleanedRecords]) -> Imported:
         parameters = CleanParameters(now=self._now, source_file=opened.name)
         cleaned = clean(opened.rows, parameters, self._reference)
-        tokens = self._tokens(cleaned.records["phone"].drop_nulls().unique()).rename({"text": "phone"})
-        records = cleaned.records.join(tokens, on="phone", how="left").drop("phone")
+        tokens = self._tokens(cleaned.records["phone"]).alias("token")
+        records = cleaned.records.drop("phone").with_columns(tokens)
         cleaned, records = hold_back_erased(cleaned, records, self._erased, opened.name)
         append_incoming(self._connection, _INCOMING[kind], records, import_id=opened.import_id)
         merged = merge_records(self._connection, kind)
@@ -182,7 +182,7 @@ class Importer:
         done = Imported(cleaned.counts, merged, rejects.finish(), match=cleaned.match)
         return self._finish(kind, opened, None, done)
 
-    def _tokens(self, texts: pl.Series) -> pl.DataFrame:
+    def _tokens(self, texts: pl.Series) -> pl.Series:
         return compute_tokens(texts, self._workspace.keys)
 
     def _reject_file(self, opened: Opened) -> RejectFile:
@@ -216,6 +216,5 @@ def stop_listed(workspace: Workspace, opened: Opened, reference: ContactReferenc
     parameters = CleanParameters(now=now, source_file=opened.name)
     cleaned = clean_do_not_contact(opened.rows, parameters, reference)
     tokens = compute_tokens(cleaned.records["phone"], workspace.keys)
-    entries = cleaned.records.join(tokens, left_on="phone", right_on="text", how="inner").select("token", "at")
-    said_at = dict(entries.iter_rows())
+    said_at = dict(zip(tokens, cleaned.records["at"], strict=True))
     return StopList(cleaned, said_at, record_stops(workspace.ledger, said_at, f"file:{opened.name}", now))

@@ -19,8 +19,8 @@ from tasks.contacts.merging import CollapsedCounts, append_incoming
 from tasks.contacts.reject_files import RejectFile
 from tasks.contacts.rejects import REJECT_SCHEMA
 
-Tokens = Callable[[pl.Series], pl.DataFrame]
-"""Different texts to a frame (text, token), as `compute_tokens` gives it."""
+Tokens = Callable[[pl.Series], pl.Series]
+"""Phones to the token of each, as `compute_tokens` gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,8 @@ class ContactIntake:
 
     def take(self, part: CleanedContacts) -> None:
         """Take one batch in; rows of people who were erased are held back and named in the reject file by line only."""
-        numbers = pl.concat([part.candidates["phone"], part.alternates["alternate"]]).unique()
-        tokens = self._tokens(numbers).rename({"text": "phone"})
-        people = part.candidates.join(tokens, on="phone", how="left")
-        pairs = self._name_pairs(part.alternates, tokens)
+        people = part.candidates.with_columns(self._tokens(part.candidates["phone"]).alias("token"))
+        pairs = self._name_pairs(part.alternates)
         is_erased = pl.col("token").is_in(self._erased.implode())
         held_back = people.filter(is_erased)
         self._held_back += held_back.height
@@ -91,11 +89,9 @@ class ContactIntake:
             granted_without_evidence=granted_without_evidence,
         )
 
-    def _name_pairs(self, alternates: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
-        pairs = alternates.join(tokens, on="phone", how="left").join(
-            tokens.select(alternate="phone", alternate_token="token"), on="alternate", how="left"
-        )
-        named = pairs.select("token", "alternate_token")
+    def _name_pairs(self, alternates: pl.DataFrame) -> pl.DataFrame:
+        columns = {"token": "phone", "alternate_token": "alternate"}
+        named = pl.DataFrame({name: self._tokens(alternates[column]) for name, column in columns.items()})
         kept = named.filter(~pl.any_horizontal(pl.all().is_in(self._erased.implode())))
         self._held_back_pairs += named.height - kept.height
         return kept

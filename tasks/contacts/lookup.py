@@ -32,7 +32,12 @@ _SECTIONS = {
     "GROUP BY import_id) i USING (import_id) WHERE r.token = $token ORDER BY 3, 2",
     "further numbers": "SELECT alternate_token FROM contact_alternate WHERE token = $token ORDER BY 1",
     "earlier consents": "SELECT * EXCLUDE (token) FROM consent_past WHERE token = $token ORDER BY ended_at",
-    "segments": "SELECT segment, from_at, to_at FROM segment_member WHERE token = $token ORDER BY from_at, segment",
+    # A stay goes on where one period of the history ends and the next one begins in the same segment.
+    "segments": "WITH period AS (SELECT segment, from_at, to_at, coalesce(lag(to_at) OVER ordered = from_at, false) AS "
+    "goes_on FROM segment_member WHERE token = $token WINDOW ordered AS (PARTITION BY segment ORDER BY from_at)), "
+    "stay AS (SELECT *, sum((NOT goes_on)::INT) OVER (PARTITION BY segment ORDER BY from_at) AS number FROM period) "
+    "SELECT segment, min(from_at) AS from_at, if(bool_or(to_at IS NULL), NULL, max(to_at)) AS to_at FROM stay "
+    "GROUP BY segment, number ORDER BY 2, 1",
     "exclusions": "SELECT p.campaign_id, p.plan_id, x.reason FROM plan_exclusion x JOIN plan_made p USING (plan_id) "
     "WHERE x.token = $token ORDER BY p.created_at",
     "messages": "SELECT p.campaign_id, m.plan_id, m.wave, m.variant, m.send_at, m.text FROM plan_message m "

@@ -11,9 +11,6 @@ where known.consent <> 'none'
     and (known.consent, known.consent_source, known.consent_at, known.consent_purpose)
         is distinct from (change.consent, change.consent_source, change.consent_at, change.consent_purpose);
 
-create or replace temp table contact_new as
-select token from contact_incoming anti join contact_clean using (token);
-
 delete from contact_clean where token in (select token from contact_change);
 
 insert into contact_clean by name
@@ -24,4 +21,5 @@ select
     incoming.* replace (coalesce(incoming.newest_at, incoming.consent_at) as newest_at),
     $now::timestamptz as updated_at
 from contact_incoming as incoming
-inner join contact_new on contact_new.token = incoming.token;
+anti join contact_clean on contact_clean.token = incoming.token
+anti join contact_change on contact_change.token = incoming.token;

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
-
-import polars as pl
+from typing import Any
 
 from chuda.results import StageResult
 from chuda.workspace import open_workspace
 from tasks.compliance.audience import exclude
-from tasks.planning.briefing import read_briefing
+from tasks.planning.briefing import Briefing, read_briefing
+from tasks.planning.budget import keep_within_budget
 from tasks.planning.filing import drop_unfiled
-from tasks.planning.texts import check_campaign_texts, overflow_policy, render_texts
+from tasks.planning.texts import check_campaign_texts, render_texts
 from tasks.stage import open_stage, stage_task
+
+_SLICE_PEOPLE = 500_000
+_NOT_EXCLUDED = "NOT EXISTS (SELECT 1 FROM audience_excluded x WHERE x.token = c.token)"
 
 
 @stage_task("check content")
@@ -33,16 +38,43 @@ def render_messages(campaign_file: str) -> StageResult:
         briefing = read_briefing(workspace.settings, Path(campaign_file), workspace.clock.now())
     with open_stage(briefing.draft_id) as stage:
         connection = stage.connection
+        people, kept, reasons = render_audience(connection, briefing)
+        budget = briefing.campaign.budget_cny
+        if budget is not None:
+            price = briefing.channel.price_cny_per_part
+            beyond = keep_within_budget(connection, briefing.campaign.id, budget, price)
+            kept, reasons = kept - beyond, reasons | ({"over_budget": beyond} if beyond else {})
+        return StageResult("rendering", "message_rendered", people, kept, rejected=reasons)
+
+
+def render_audience(connection: Any, briefing: Briefing) -> tuple[int, int, dict[str, int]]:
+    """Create `message_rendered` for everybody who is left in the draft's audience, a slice of the people at a time.
+
+    Returns:
+        People in, people with a text, and people left out by reason.
+    """
+    connection.execute("CREATE OR REPLACE TABLE message_rendered (token VARCHAR, variant VARCHAR, text VARCHAR, "
+                       "units UINTEGER, parts UINTEGER)")  # fmt: skip
+    waiting = connection.execute(f"SELECT count(*) FROM audience_candidate c WHERE {_NOT_EXCLUDED}").fetchone()[0]
+    reasons: Counter[str] = Counter()
+    for low, high in _slices(waiting):
         people = connection.execute(
-            "SELECT c.* FROM audience_candidate c WHERE NOT EXISTS "
-            "(SELECT 1 FROM audience_excluded x WHERE x.token = c.token) ORDER BY c.token"
+            f"SELECT c.* FROM audience_candidate c WHERE {_NOT_EXCLUDED} AND c.token >= ? AND c.token < ?", [low, high]
         ).pl()
-        rendered = render_texts(people, briefing.wordings, overflow_policy(briefing.campaign), briefing.context)
+        if people.is_empty():
+            continue
+        rendered = render_texts(people, briefing.wordings, briefing.policies, briefing.context)
         rendered = drop_unfiled(rendered, briefing.channel)
         exclude(connection, rendered.excluded)
         connection.register("incoming", rendered.texts.to_arrow())
-        connection.execute("CREATE OR REPLACE TABLE message_rendered AS SELECT * FROM incoming")
+        connection.execute("INSERT INTO message_rendered SELECT * FROM incoming")
         connection.unregister("incoming")
-        reasons = dict(rendered.excluded.group_by("reason").len().iter_rows())
-        kept = rendered.texts.select(pl.col("token").n_unique()).item()
-        return StageResult("rendering", "message_rendered", people.height, kept, rejected=reasons)
+        reasons.update(dict(rendered.excluded.group_by("reason").len().iter_rows()))
+    return waiting, waiting - reasons.total(), dict(reasons)
+
+
+def _slices(people: int) -> list[tuple[str, str]]:
+    """Ranges of tokens, half-open, that hold at most about half a million people each: tokens are evenly spread."""
+    count = min(256, -(-people // _SLICE_PEOPLE) or 1)
+    bounds = ["", *(f"{256 * step // count:02x}" for step in range(1, count)), "g"]
+    return list(pairwise(bounds))

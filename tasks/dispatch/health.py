@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chuda.stores.ledger import Connection
-from chuda.stores.ledger.dispatching import tally
+from chuda.stores.ledger.recording import tally
 from chuda.stores.ledger.releases import Control, Release, find_control, set_control
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from chuda.providers.protocol import MessageResult, RequestState, SendResult
-from chuda.stores.ledger.dispatching import Claim, OpenQuestion, RequestOutcome
+from chuda.stores.ledger.dispatching import Claim
+from chuda.stores.ledger.recording import OpenQuestion, RequestOutcome
 
 FIRST_RETRY_S = 2.0
 LONGEST_RETRY_S = 60.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -16,6 +16,7 @@ from chuda.keys import Keys
 from chuda.message_types import rules_of
 from chuda.sealing import seal_messages
 from chuda.stores.ledger import Connection
+from chuda.stores.ledger.events import claim_events
 from chuda.stores.ledger.releases import (
     Release,
     SealedBatch,
@@ -42,12 +43,18 @@ SELECT a.token, a.alternate_token FROM contact_alternate a JOIN plan_message m O
 WHERE m.plan_id = ? AND m.release_number = ? ORDER BY ALL
 """
 
+_EVENTS = """
+SELECT e.token, e.event_key FROM plan_event e JOIN plan_message m ON m.plan_id = e.plan_id AND m.token = e.token
+WHERE m.plan_id = ? AND m.release_number = ?
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRelease:
     """A release as the plan has it: its row for the ledger, its messages, and what its cap was counted from.
 
-    `alternates` are the further numbers of its people as (person, number), both tokens.
+    `alternates` are the further numbers of its people as (person, number), both tokens; `events`, of a recurring
+    campaign, which event of each person it answers, by token.
     """
 
     release: Release
@@ -55,6 +62,7 @@ class PlannedRelease:
     seen_releases: frozenset[str]
     weekly_cap: int
     alternates: tuple[tuple[str, str], ...] = ()
+    events: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) -> Release:
@@ -87,7 +95,8 @@ def read_release(connection: Any, plan_id: str, number: int, now_us: int) -> Pla
     messages = connection.execute(_MESSAGES, [plan_id, number]).pl()
     alternates = tuple(connection.execute(_ALTERNATES, [plan_id, number]).fetchall())
     weekly_cap = min(WEEKLY_CAP, json.loads(campaign).get("weekly_cap", WEEKLY_CAP))
-    return PlannedRelease(release, messages, frozenset(seen), weekly_cap, alternates)
+    events = dict(connection.execute(_EVENTS, [plan_id, number]).fetchall())
+    return PlannedRelease(release, messages, frozenset(seen), weekly_cap, alternates, events)
 
 
 def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, keys: Keys) -> bool:
@@ -103,16 +112,24 @@ def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, 
     people = planned.messages.join(phones, on="token", how="left", maintain_order="left")
     erased = people.filter(pl.col("phone").is_null())["token"]
     lost = dict.fromkeys(_over_cap(connection, planned), "weekly_cap") | dict.fromkeys(erased, "erased")
+    lost |= dict.fromkeys(_answered(connection, planned, lost), "event_done")
     remember_alternates(connection, planned.alternates)
     return seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
 
 
 def _batches(people: pl.DataFrame, keys: Keys) -> Iterator[SealedBatch]:
-    for seq, batch in enumerate(people.partition_by("batch_id", maintain_order=True)):
-        members = batch.sort("position")
+    in_order = people.sort("position", maintain_order=True)
+    for seq, members in enumerate(in_order.partition_by("batch_id", maintain_order=True)):
         batch_id = str(members["batch_id"][0])
         sealed = seal_messages(keys, batch_id, members["phone"].to_list(), members["text"].to_list())
         yield SealedBatch(batch_id, seq, tuple(members["token"]), int(members["parts"].sum()), sealed)
+
+
+def _answered(connection: Connection, planned: PlannedRelease, lost: Mapping[str, str]) -> set[str]:
+    """Whose event another plan of this campaign answered; whoever is lost anyway may be caught up another night."""
+    events = {token: key for token, key in planned.events.items() if token not in lost}
+    release = planned.release
+    return claim_events(connection, release.campaign_id, release.plan_id, events, release.sealed_us)
 
 
 def _over_cap(connection: Connection, planned: PlannedRelease) -> set[str]:

@@ -18,20 +18,9 @@ from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, OutgoingMessage, Provider, SendResult
 from chuda.sealing import unseal_messages
 from chuda.stores.ledger import Connection, Ledger
-from chuda.stores.ledger.dispatching import (
-    Claim,
-    Claims,
-    Moment,
-    OpenQuestion,
-    RequestOutcome,
-    adopt_orphans,
-    claim,
-    may_leave,
-    open_questions,
-    record,
-    slow_down,
-)
+from chuda.stores.ledger.dispatching import Claim, Claims, Moment, claim, may_leave, slow_down
 from chuda.stores.ledger.leases import HeldElsewhere, Lease, acquire, give_back, still_held
+from chuda.stores.ledger.recording import OpenQuestion, RequestOutcome, adopt_orphans, open_questions, record
 from chuda.stores.ledger.releases import Release
 from chuda.stores.ledger.throttle import RateLimits
 from tasks.dispatch.health import HealthLines, pause_if_sick
@@ -153,7 +142,7 @@ class Sender:
         finished = tuple(self._finished)
         with self._ledger.write() as connection:
             moment = self._moment(connection)
-            self._record(connection, finished, moment.now)
+            record(connection, finished, to_us(moment.now))
             if finished and moment.store_us >= self._health_due_us:
                 pause_if_sick(connection, release, self._limits.health, to_us(moment.now))
                 self._health_due_us = moment.store_us + round(self._limits.health.every_s * 1e6)
@@ -207,8 +196,7 @@ class Sender:
         batch_id = sealed.batch_id
         phones, texts = unseal_messages(self._keys, batch_id, sealed.sealed)
         return [
-            OutgoingMessage(message_id(batch_id, p), phones[p], texts[p], release.message_type)
-            for p in sealed.positions
+            OutgoingMessage(message_id(batch_id, p), phones[p], texts[p], release.wire_type) for p in sealed.positions
         ]
 
     def _slow_down(self, release: Release, seconds: float) -> None:
@@ -241,7 +229,7 @@ class Sender:
         found = await self._provider.find(question.batch_id, messages, from_us(question.tried_us))
         outcome = settle_question(question, found, self._limits.is_query_definitive)
         with self._ledger.write() as connection:
-            self._record(connection, [outcome], self._clock.now())
+            record(connection, [outcome], to_us(self._clock.now()))
         self._tell_progress([outcome])
         return outcome
 
@@ -282,7 +270,7 @@ class Sender:
             await self._next_answer()
         finished = tuple(self._finished)
         with self._ledger.write() as connection:
-            self._record(connection, finished, self._clock.now())
+            record(connection, finished, to_us(self._clock.now()))
         del self._finished[: len(finished)]
         self._tell_progress(finished)
 
@@ -298,10 +286,6 @@ class Sender:
             return
         done, _ = await asyncio.wait(self._in_flight, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
         self._collect(done)
-
-    def _record(self, connection: Connection, outcomes: Sequence[RequestOutcome], now: datetime) -> None:
-        for outcome in outcomes:
-            record(connection, outcome, to_us(now))
 
     def _tell_progress(self, outcomes: Sequence[RequestOutcome]) -> None:
         if self._on_progress and outcomes:

@@ -17,7 +17,9 @@ from chuda.records.channel import ChannelRecord
 from chuda.records.licence import licence_problems
 from chuda.settings import environment, read_settings
 from chuda.stores.ledger import Ledger, open_clock, open_ledger
+from chuda.stores.ledger.channels import verdicts_of
 from chuda.stores.ledger.releases import Release, find_release
+from tasks.channels.fitness import refuse_unfit
 from tasks.dispatch.sender import ChannelLimits, Sender, SendReport
 
 
@@ -60,6 +62,8 @@ async def send_release(
     """
     record = ChannelRecord.model_validate_json(release.channel_record)
     check_sendable(record, clock)
+    with ledger.read() as connection:
+        refuse_unfit(record, release.message_type, verdicts_of(connection, record.name), clock.now())
     provider = open_provider(record, credentials, clock=clock)
     owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     limits = limits_of(record)

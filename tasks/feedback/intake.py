@@ -56,7 +56,7 @@ def tokenise(keys: Keys, event: ProviderEvent) -> QueuedItem | None:
     if not (token or message_id):
         return None
     return QueuedReceipt(token, shown, message_id, batch_id, event.status, _free_text(event.code), event.parts,
-                         _us(event.reported_at))  # fmt: skip
+                         _us(event.reported_at), event.attempts)  # fmt: skip
 
 
 def _free_text(text: str) -> str:

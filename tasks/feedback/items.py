@@ -23,6 +23,7 @@ class QueuedReceipt:
     code: str
     parts: int
     at_us: int | None
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

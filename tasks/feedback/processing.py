@@ -15,6 +15,7 @@ from chuda.clock import Clock, to_us
 from chuda.errors import ChudaError
 from chuda.stores.ledger import Connection, Ledger
 from chuda.stores.ledger.alternates import suppress_people
+from chuda.stores.ledger.channels import tell_attempts
 from chuda.stores.ledger.complaints import Complaint, add_complaints
 from chuda.stores.ledger.feedback import (
     ClickRow,
@@ -140,6 +141,8 @@ class Processor:
             )  # fmt: skip
             work.counts["unknown_messages"] += member is NOBODYS
         self._append(work, "receipts", rows)
+        told = [(member, item.attempts) for item, member in zip(items, members, strict=True) if item.attempts]
+        tell_attempts(work.connection, [(m.batch_id, m.position, n) for m, n in told if m.batch_id])
 
     def _keep_clicks(self, work: _Work, items: Sequence[QueuedClick]) -> None:
         people: list[ClickRow] = []

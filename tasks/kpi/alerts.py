@@ -8,12 +8,14 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
 
+from chuda.clock import BUSINESS_ZONE
 from tasks.experiments.intervals import wilson_interval
 from tasks.experiments.low_open import OpenFlag, flag_open_rate, stays_low
+from tasks.experiments.significance import p_worse
 from tasks.kpi.lines import KpiLine, KpiLines, Wording, chance, judge
 
 Row = Mapping[str, Any]
-Kind = Literal["line_missed", "unknown_outcomes", "segment_low", "segment_low_once"]
+Kind = Literal["line_missed", "unknown_outcomes", "segment_low", "segment_low_once", "cell_dropped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Crossing:
 
     kind: Kind
     severity: Literal["warn", "info"]
-    campaign_id: str
+    campaign_id: str | None
     subject: str
     kpi: str
     value: float
@@ -41,17 +43,20 @@ class Crossing:
         return astuple(self)
 
 
-def find_crossings(campaigns: Sequence[Row], segments: Sequence[Row], lines: KpiLines) -> list[Crossing]:
+def find_crossings(
+    campaigns: Sequence[Row], segments: Sequence[Row], cells: Sequence[Row], lines: KpiLines
+) -> list[Crossing]:
     """Everything that is over a line beyond chance.
 
-    `campaigns` are rows of campaign_kpi; `segments` rows of segment_kpi. The lines of one campaign are tested each by
-    itself at `lines.alpha`: a manager looks at each of them by itself.
+    `campaigns` are rows of campaign_kpi, `segments` of segment_kpi, `cells` of cell_recent. The lines of one campaign
+    are tested each by itself at `lines.alpha`: a manager looks at each of them by itself.
     """
     sent = [row for row in campaigns if row["submitted"]]
     return [
         *_missed_lines(sent, lines),
         *_unknown_outcomes(sent, lines),
         *_low_segments([row for row in segments if row["submitted"]], lines),
+        *_dropped_cells(cells, lines),
     ]
 
 
@@ -105,6 +110,32 @@ def _low_segment(segment: str, rows: Sequence[Row], lines: KpiLines) -> Iterator
             yield _crossing(kind, row, segment, ("open_rate", line), counts, p_value, advice)
 
 
+def _dropped_cells(cells: Sequence[Row], lines: KpiLines) -> Iterator[Crossing]:
+    """Cells that are worse than they were *and* than the rest of their channel, by more than chance over all cells.
+
+    Worse than before alone may be an audience of old numbers; worse than elsewhere alone is how some provinces are.
+    """
+    rule = lines.cell_drop
+    enough = [row for row in cells if min(row["known"], row["known_before"]) >= rule.minimum]
+    alpha = float(lines.alpha) / max(1, len(enough))
+    for row in enough:
+        now, before = row["delivered"] / row["known"], row["delivered_before"] / row["known_before"]
+        if before - now < rule.at_least_lower:
+            continue
+        p_value = max(_p_lower(row, "before"), _p_lower(row, "elsewhere"))
+        if p_value < alpha:
+            week = "{}-W{:02}".format(*row["last_sent_at"].astimezone(BUSINESS_ZONE).isocalendar()[:2])
+            subject = f"{row['channel']} {row['carrier']} {row['province']} {week}"
+            counts = int(row["delivered"]), int(row["known"])
+            yield _crossing("cell_dropped", row, subject, ("delivery_rate", before), counts, p_value, rule.advice)
+
+
+def _p_lower(row: Row, other: Literal["before", "elsewhere"]) -> float:
+    """P of so few delivered here if here and there were alike; 0 where there is nothing to compare with."""
+    known, delivered = row[f"known_{other}"], row[f"delivered_{other}"]
+    return float(p_worse(row["known"] - row["delivered"], row["known"], known - delivered, known)) if known else 0.0
+
+
 def _crossing(
     kind: Kind,
     row: Row,
@@ -119,7 +150,7 @@ def _crossing(
     return Crossing(
         kind=kind,
         severity="info" if kind == "segment_low_once" else "warn",
-        campaign_id=row["campaign_id"],
+        campaign_id=row.get("campaign_id"),
         subject=subject,
         kpi=measured[0],
         value=min(events, base) / base,

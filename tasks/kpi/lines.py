@@ -12,11 +12,12 @@ from scipy import special
 
 from chuda.files import Finding, Lang, load_yaml
 from chuda.files.model import FileModel
-from chuda.files.types import Flag, Fraction, Items, Number, Slug, Text
+from chuda.files.types import Flag, Fraction, Items, Number, Slug, Text, Whole
 
 REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference"
 MessageType = Literal["marketing", "notification", "otp", "test"]
 Verdict = Literal["met", "near", "missed", "waiting", "not_measured"]
+Volume = Annotated[int, Whole(1, 1_000_000)]
 Multiple = Annotated[Decimal, Number("0", "1000")]
 
 
@@ -79,6 +80,14 @@ class SegmentLine(FileModel):
     once: Wording
 
 
+class CellLine(FileModel):
+    """By how much (a fraction) a cell's delivery must be lower than before, over how many messages on both sides."""
+
+    at_least_lower: Fraction
+    minimum: Volume
+    advice: Wording
+
+
 class KpiLines(FileModel):
     """All lines, and the one-sided error allowed when one is called missed."""
 
@@ -86,6 +95,7 @@ class KpiLines(FileModel):
     lines: Items[KpiLine]
     unknown_outcomes: UnknownLine
     low_open_segment: SegmentLine
+    cell_drop: CellLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,10 @@ def _compute(connection: Connection, name: str, lines: KpiLines) -> None:
 def _insert_crossings(connection: Connection, lines: KpiLines) -> None:
     connection.execute(_CROSSING_TABLE)
     crossings = find_crossings(
-        read_rows(connection, "select * from campaign_kpi"), read_rows(connection, "select * from segment_kpi"), lines
+        read_rows(connection, "select * from campaign_kpi"),
+        read_rows(connection, "select * from segment_kpi"),
+        read_rows(connection, "select * from cell_recent"),
+        lines,
     )
     if crossings:
         marks = ", ".join("?" for _ in Crossing.__dataclass_fields__)

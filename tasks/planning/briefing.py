@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from chuda.campaign.experiment import Variant
 from chuda.campaign.load import load_campaign
 from chuda.campaign.model import Campaign
 from chuda.campaign.references import KnownNames
+from chuda.campaign.schedule import Recurring
 from chuda.campaign.segments import Segment, load_segments
+from chuda.campaign.template import find_placeholders
 from chuda.campaign.trade_slots import load_slots
 from chuda.errors import Refused, UsageError
 from chuda.records.business import BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord, load_channel
-from chuda.records.licence import licence_problems
 from chuda.settings import Settings
+from tasks.channels.choice import able_to_take_over, rank_channels, read_verdicts
 from tasks.content.context import ContentContext, load_content_reference
+from tasks.content.overflow import OverflowPolicy
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
 from tasks.experiments.registration import Arm, Registration
-from tasks.planning.schedule import Timing, plan_timing
+from tasks.planning.events import EVENT_VARIABLES
+from tasks.planning.schedule import Timing, plan_timing, warn
+from tasks.planning.slot_history import read_slot_history
 from tasks.planning.texts import Wording, overflow_policy, read_wording
 
 PERSONAL_VARIABLES = frozenset({"signature", "salutation", "surname", "name", "city", "points", "points_expire_on"})
+_ALL_EVENT_VARIABLES = frozenset(name for names in EVENT_VARIABLES.values() for name in names)
 _METRICS = {"clicks": "clicked", "conversions": "converted"}
 
 
@@ -36,12 +46,21 @@ class Briefing:
     business: BusinessRecord
     timing: Timing
     wordings: dict[str | None, Wording]
+    policies: dict[str | None, OverflowPolicy]
     context: ContentContext
     registration: Registration | None
+    fallbacks: tuple[ChannelRecord, ...] = ()  # what the cells go through that avoid the channel, in order
+
+    @property
+    def recurring(self) -> Recurring | None:
+        """The event of a recurring campaign."""
+        return self.campaign.schedule.recurring if self.campaign.schedule else None
 
     @property
     def occurrence(self) -> str:
         """What makes two sendings of one campaign different: its day; a campaign without a day is sent once."""
+        if self.recurring:
+            return str(self.timing.first_opening.date())
         day = self.campaign.schedule.date if self.campaign.schedule else None
         return "once" if day in (None, "auto") else str(day)
 
@@ -49,6 +68,17 @@ class Briefing:
     def draft_id(self) -> str:
         """The name of the draft in which the stages build the plan."""
         return f"draft_{self.campaign.id}_{self.occurrence}".replace("-", "_")
+
+    @property
+    def standing_digest(self) -> str:
+        """SHA-256 of what a standing approval covers: the campaign, its channel and its business, not the people."""
+        said = [self.campaign.canonical_json(), self.channel.model_dump_json(), self.business.model_dump_json()]
+        return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+    def is_authorised_on(self, day: date) -> bool:
+        """Whether the campaign's trade needs no authorisation, or one is on record and valid on that day."""
+        restricted = {entry.needs_authorisation for entry in self.context.reference.lexicon.entries}
+        return self.campaign.trade not in restricted or self.business.is_authorised(self.campaign.trade, day)
 
 
 def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Briefing:
@@ -63,29 +93,42 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     known = KnownNames(
         segments=frozenset(segment.name for segment in load_all_segments(settings)),
         channels={name: record.facts() for name, record in channels.items()},
-        variables=PERSONAL_VARIABLES,
+        variables=PERSONAL_VARIABLES | _ALL_EVENT_VARIABLES,
         trades=load_slots(settings.reference / "slots.yaml", lang=settings.lang).names(),
         templates={name: _variables_of(scenario) for name, scenario in scenarios.items()},
     )
     campaign = load_campaign(campaign_file, known=known, now=now, lang=settings.lang).value
     refuse_unsupported(campaign)
-    channel = channels[campaign.channels[0]]
-    check_channel(channel, now)
+    _check_event(campaign, scenarios)
     business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
-    wordings = {
-        variant.name if variant else None: read_wording(campaign, variant, scenarios, business.signatures)
-        for variant in (campaign.arms() or (None,))
-    }
+    fit, unfit = rank_channels(
+        campaign.channels, channels, campaign.type, read_verdicts(settings), now, business.allowed_signatures
+    )
+    channel, *fallbacks = fit
+    arms: dict[str | None, Variant | None] = {arm.name: arm for arm in campaign.arms()} or {None: None}
+    is_fixed = campaign.type == "marketing" and not channel.variables_allowed
     slots = load_slots(settings.reference / "slots.yaml", lang=settings.lang)
-    return Briefing(
+    briefing = Briefing(
         campaign=campaign,
         channel=channel,
         business=business,
-        timing=plan_timing(campaign, channel, business, slots, now),
-        wordings=wordings,
+        timing=warn(
+            plan_timing(campaign, channel, business, slots, now, read_slot_history(settings.marts_file, now)), unfit
+        ),
+        wordings={
+            name: read_wording(campaign, arm, scenarios, business.signatures, is_fixed) for name, arm in arms.items()
+        },
+        policies={name: overflow_policy(campaign, arm, scenarios, business.signatures) for name, arm in arms.items()},
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
+        fallbacks=tuple(able_to_take_over(channel, fallbacks)),
     )
+    if not briefing.is_authorised_on(now.date()):
+        raise Refused(
+            f"{campaign.id}: trade_not_authorised: {campaign.trade} 行业须先登记授权 / campaigns of the trade "
+            f"{campaign.trade} need a valid authorisation on the business record (`authorisations`)"
+        )
+    return briefing
 
 
 def refuse_unsupported(campaign: Campaign) -> None:
@@ -94,10 +137,23 @@ def refuse_unsupported(campaign: Campaign) -> None:
     Raises:
         Refused: by name.
     """
-    if campaign.schedule and campaign.schedule.recurring:
-        raise Refused(f"{campaign.id}: recurring campaigns are not planned by this version; give it a date")
     if campaign.replies:
         raise Refused(f"{campaign.id}: this version does not answer reply keywords; take `replies` out")
+
+
+def _check_event(campaign: Campaign, scenarios: Mapping[str, Scenario]) -> None:
+    """Refuse a text that names an event its campaign does not have."""
+    recurring = campaign.schedule.recurring if campaign.schedule else None
+    own = frozenset(EVENT_VARIABLES[recurring.event]) if recurring else frozenset()
+    template, library = campaign.template, campaign.template.library
+    texts = [text for _, text in template.texts()] + [arm.text for arm in campaign.arms() if arm.text]
+    used = {each.name for text in texts for each in find_placeholders(text)}
+    used |= _variables_of(scenarios[library]) if library else frozenset()
+    constants = frozenset(template.variables).union(*(arm.variables for arm in campaign.arms()))
+    unknown = sorted((used & _ALL_EVENT_VARIABLES) - own - constants)
+    if unknown:
+        event = f"event: {recurring.event}" if recurring else "a campaign without `recurring`"
+        raise Refused(f"{campaign.id}: {{{unknown[0]}}} has no value in {event}; give it one under template.variables")
 
 
 def _variables_of(scenario: Scenario) -> frozenset[str]:
@@ -120,15 +176,10 @@ def load_all_segments(settings: Settings) -> list[Segment]:
     return [*(segment for segment in shipped if segment.name not in own_names), *own]
 
 
-def check_channel(channel: ChannelRecord, now: datetime) -> None:
-    """Refuse a channel without a valid licence on record.
-
-    Raises:
-        Refused: what is wrong with its record and what to do.
-    """
-    errors = [problem for problem in licence_problems(channel, now.date()) if problem.severity == "error"]
-    if errors:
-        raise Refused("\n".join(str(problem) for problem in errors))
+def own_lexicon(settings: Settings) -> Path | None:
+    """The workspace's own words, exceptions and entries switched off (`lexicon.yaml` beside the campaigns)."""
+    path = settings.campaigns / "lexicon.yaml"
+    return path if path.exists() else None
 
 
 def checking_context(settings: Settings) -> ContentContext:
@@ -136,7 +187,7 @@ def checking_context(settings: Settings) -> ContentContext:
     business_file = settings.campaigns / "business.yaml"
     business = load_business(business_file, lang=settings.lang).value if business_file.exists() else None
     return ContentContext(
-        reference=load_content_reference(settings.reference),
+        reference=load_content_reference(settings.reference, own_lexicon(settings)),
         signatures=tuple(sorted(business.allowed_signatures)) if business else (),
         links="variables",
     )
@@ -157,7 +208,7 @@ def _context(
     signatures = business.allowed_signatures & frozenset(channel.signatures or business.allowed_signatures)
     authorised = frozenset(a.trade for a in business.authorisations if business.is_authorised(a.trade, now.date()))
     return ContentContext(
-        reference=load_content_reference(settings.reference),
+        reference=load_content_reference(settings.reference, own_lexicon(settings)),
         signatures=tuple(sorted(signatures)),
         message_type=campaign.type,
         trade=campaign.trade,

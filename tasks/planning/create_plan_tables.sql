@@ -26,6 +26,12 @@ create table if not exists main.plan_rollout_text (
 
 create table if not exists main.plan_exclusion (plan_id varchar not null, token varchar not null, reason varchar not null);
 
+-- What a person should know before approving: zh / en.
+create table if not exists main.plan_warning (plan_id varchar not null, number integer not null, warning varchar not null);
+
+-- Recurring campaigns: which event of which person a message answers.
+create table if not exists main.plan_event (plan_id varchar not null, token varchar not null, event_key varchar not null);
+
 create table if not exists main.plan_release (
     plan_id varchar not null, number integer not null, wave varchar not null, opens_at timestamptz not null,
     expires_at timestamptz not null, size bigint not null, parts bigint not null

@@ -5,31 +5,50 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from chuda.records.channel import ChannelRecord
+from chuda.windows import DailyWindow
+from tasks.planning.schedule import Opening, space_releases
 
 RELEASE_SIZE = 50_000
-RELEASE_GAP_S = 600
 _NUMBER = Path(__file__).with_name("number_releases.sql").read_text(encoding="utf-8")
+_GROUPS = """
+SELECT send_at, wave, any_value(expires_at), count(*) FROM message_staged WHERE wave <> 'rollout'
+GROUP BY send_at, wave ORDER BY send_at, wave
+"""
 _NO_KEY = "/* batch key */ ''"
 
 
-def number_messages(connection: Any, channel: ChannelRecord, first_number: int, is_temporary: bool = False) -> None:
-    """Create `message_numbered` from `message_staged`: release number, delay, batch and position of each message.
+def number_messages(connection: Any, channel: ChannelRecord, window: DailyWindow, first_number: int) -> None:
+    """Create `message_numbered` from `message_staged`: release, time, batch and position of each message.
 
     Args:
         connection: a writing transaction of the warehouse.
         channel: its batch size, and what its provider wants the messages of a request to have in common.
+        window: the daily hours in which releases may open, the minimum gap apart.
         first_number: the number of the first release.
-        is_temporary: whether the table is the connection's own.
     """
-    statement = _NUMBER.replace(_NO_KEY, _batch_key(channel))
-    if is_temporary:
-        statement = statement.replace("table message_numbered", "temp table message_numbered")
+    _write_release_times(connection, window)
     connection.execute(
-        statement,
-        {"release_size": RELEASE_SIZE, "batch_size": channel.batch_size, "gap_seconds": RELEASE_GAP_S,
-         "first_number": first_number},
-    )  # fmt: skip
+        _NUMBER.replace(_NO_KEY, _batch_key(channel)),
+        {"release_size": RELEASE_SIZE, "batch_size": channel.batch_size, "first_number": first_number},
+    )
+
+
+def _write_release_times(connection: Any, window: DailyWindow) -> None:
+    rows = [
+        (send_at, wave, chunk, opening.opens_at, opening.expires_at)
+        for send_at, wave, expires_at, count in connection.execute(_GROUPS).fetchall()
+        for chunk, opening in enumerate(space_releases(Opening(send_at, expires_at), -(-count // RELEASE_SIZE), window))
+    ]
+    moment = pl.Datetime("us", "Asia/Shanghai")
+    schema: dict[str, pl.DataType] = {
+        "send_at": moment, "wave": pl.String(), "chunk": pl.Int64(), "opens_at": moment, "expires_at": moment,
+    }  # fmt: skip
+    connection.register("incoming", pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
+    connection.execute("CREATE OR REPLACE TEMP TABLE release_time AS SELECT * FROM incoming")
+    connection.unregister("incoming")
 
 
 def _batch_key(channel: ChannelRecord) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
-from chuda.errors import Refused
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
+from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
 from tasks.planning.numbering import number_messages
+from tasks.planning.schedule import Opening, Timing, finish_times
 
 _HERE = Path(__file__).parent
 _CREATE = (_HERE / "create_plan_tables.sql").read_text(encoding="utf-8")
@@ -25,7 +27,8 @@ _STAGE = (_HERE / "stage_messages.sql").read_text(encoding="utf-8")
 # What was approved: every person with what they get, or may get in the roll-out, in an order of its own.
 _DIGEST = """
 WITH line AS (
-    SELECT token, 1 AS kind, concat_ws('|', token, wave, variant, text, parts, send_at) AS content FROM message_staged
+    SELECT token, 1 AS kind, concat_ws('|', token, wave, variant, text, parts, send_at, event_key) AS content
+    FROM message_staged
     UNION ALL
     SELECT r.token, 2, concat_ws('|', r.token, r.variant, r.text, r.parts) FROM message_rendered r
     JOIN message_staged m ON m.token = r.token WHERE m.wave = 'rollout'
@@ -49,6 +52,7 @@ class Plan:
     releases: int
     opens_at: datetime
     cost: Decimal
+    warnings: tuple[str, ...]
 
 
 def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> None:
@@ -57,24 +61,49 @@ def stage_messages(connection: Any, briefing: Briefing, gate: Gatekeeper) -> Non
     Raises:
         GateFailed, GateBroken: nothing may be planned from this draft.
     """
-    openings = pl.DataFrame(
-        [(variant, o.opens_at, o.expires_at) for variant, o in briefing.timing.openings.items()],
-        schema={"variant": pl.String, "opens_at": pl.Datetime("us", "Asia/Shanghai"),
-                "expires_at": pl.Datetime("us", "Asia/Shanghai")}, orient="row",
-    )  # fmt: skip
-    connection.register("openings", openings.to_arrow())
-    connection.execute("CREATE OR REPLACE TABLE opening_now AS SELECT * FROM openings")
-    connection.unregister("openings")
-    experiment = briefing.campaign.experiment
-    connection.execute(_STAGE, {"mode": experiment.mode if experiment else "none"})
+    write_staged(connection, briefing)
     window = briefing.timing.window
     facts = {
         "max_units": briefing.context.max_units,
-        "opt_out": briefing.channel.opt_out_wording if briefing.context.needs_opt_out else "",
+        "max_parts": count_parts("字" * briefing.context.max_units),
+                "opt_out": briefing.channel.opt_out_wording if briefing.context.needs_opt_out else "",
         "window_start": window.start_minute,
         "window_end": window.end_minute,
     }  # fmt: skip
     gate.require(MESSAGES, briefing.campaign.id, facts)
+
+
+def write_staged(connection: Any, briefing: Briefing) -> None:
+    """Create `message_staged` from the draft's candidates, texts and assignment."""
+    opened_by = _write_openings(connection, briefing.timing)
+    experiment = briefing.campaign.experiment
+    connection.execute(_STAGE, {"mode": experiment.mode if experiment else "none", "opened_by": opened_by})
+
+
+def _write_openings(connection: Any, timing: Timing) -> Literal["all", "variant", "segment"]:
+    """Create `opening_now` (name, opens_at, expires_at); returns whose names these are."""
+    by_name: Mapping[Any, Opening] = timing.by_segment or timing.openings
+    moment = pl.Datetime("us", "Asia/Shanghai")
+    schema: dict[str, pl.DataType] = {"name": pl.String(), "opens_at": moment, "expires_at": moment}
+    rows = [(name or "", opening.opens_at, opening.expires_at) for name, opening in by_name.items()]
+    connection.register("openings", pl.DataFrame(rows, schema=schema, orient="row").to_arrow())
+    connection.execute("CREATE OR REPLACE TABLE opening_now AS SELECT * FROM openings")
+    connection.unregister("openings")
+    if timing.by_segment:
+        return "segment"
+    return "all" if None in timing.openings else "variant"
+
+
+def settle_timing(connection: Any, timing: Timing) -> Timing:
+    """The timing with no message leaving after the event it speaks of: the earliest one ends them all."""
+    row = connection.execute(
+        "SELECT min(c.event_over_at) FROM audience_candidate c JOIN audience_eligible e ON e.token = c.token"
+    ).fetchone()
+    if row[0] is None:
+        return timing
+    openings = {name: replace(o, expires_at=min(o.expires_at, row[0])) for name, o in timing.openings.items()}
+    by_segment = {name: replace(o, expires_at=min(o.expires_at, row[0])) for name, o in timing.by_segment.items()}
+    return replace(timing, openings=openings, by_segment=by_segment)
 
 
 def create_plan_tables(connection: Any) -> None:
@@ -84,9 +113,6 @@ def create_plan_tables(connection: Any) -> None:
 
 def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], now: datetime) -> Plan:
     """Freeze the staged messages as a plan; the same draft gives the same plan, published once.
-
-    Raises:
-        Refused: it would cost more than the campaign's budget.
 
     Args:
         connection: a writing transaction of the draft.
@@ -99,16 +125,9 @@ def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], 
     plan_hash = _hash(briefing, digest)
     plan_id = f"p{plan_hash[:11]}"
     if connection.execute("SELECT 1 FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone() is None:
-        number_messages(connection, briefing.channel, first_number=1)
+        number_messages(connection, briefing.channel, briefing.timing.window, first_number=1)
         _insert(connection, briefing, plan_id, plan_hash, seen_releases, now)
-    plan = read_plan(connection, plan_id)
-    budget = briefing.campaign.budget_cny
-    if budget is not None and plan.cost > budget:
-        raise Refused(
-            f"{briefing.campaign.id}: {plan.parts:,} parts cost CNY {plan.cost:,}, the budget is {budget:,}; "
-            "raise budget_cny or ask for fewer people"
-        )
-    return plan
+    return read_plan(connection, plan_id)
 
 
 def _hash(briefing: Briefing, digest: str) -> str:
@@ -119,7 +138,8 @@ def _hash(briefing: Briefing, digest: str) -> str:
         "business": briefing.business.model_dump(mode="json"),
         "occurrence": briefing.occurrence,
         "openings": {
-            str(k): [o.opens_at.isoformat(), o.expires_at.isoformat()] for k, o in briefing.timing.openings.items()
+            str(k): [o.opens_at.isoformat(), o.expires_at.isoformat()]
+            for k, o in (*briefing.timing.openings.items(), *sorted(briefing.timing.by_segment.items()))
         },
         "window": [window.start_minute, window.end_minute],
         "registration": briefing.registration.fingerprint() if briefing.registration else None,
@@ -136,6 +156,8 @@ def _insert(
     connection.execute(_INSERT_ROLLOUT, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_ROLLOUT_TEXTS, {"plan": plan_id})
     connection.execute("INSERT INTO plan_exclusion SELECT ?, token, reason FROM audience_excluded", [plan_id])
+    connection.execute(_INSERT_EVENTS, {"plan": plan_id})
+    _insert_warnings(connection, briefing, plan_id)
     campaign, channel, window = briefing.campaign, briefing.channel, briefing.timing.window
     row = {
         "plan": plan_id, "hash": plan_hash, "campaign_id": campaign.id, "campaign_name": campaign.name,
@@ -145,8 +167,8 @@ def _insert(
         "variable": campaign.experiment.variable if campaign.experiment else None,
         "metric": briefing.registration.primary_metric if briefing.registration else None,
         "attribution_days": campaign.attribution_days,
-        "opens_at": min(o.opens_at for o in briefing.timing.openings.values()),
-        "closes_at": max(o.expires_at for o in briefing.timing.openings.values()),
+        "opens_at": briefing.timing.first_opening,
+        "closes_at": briefing.timing.last_expiry,
         "now": now, "window_start": window.start_minute, "window_end": window.end_minute,
         "campaign": campaign.canonical_json(), "channel_record": channel.model_dump_json(),
         "registration": briefing.registration.model_dump_json() if briefing.registration else None,
@@ -155,10 +177,41 @@ def _insert(
     connection.execute(_INSERT_PLAN, row)
 
 
+def _insert_warnings(connection: Any, briefing: Briefing, plan_id: str) -> None:
+    warnings = [*briefing.timing.warnings, *_late(connection, briefing, plan_id)]
+    if warnings:
+        connection.executemany(
+            "INSERT INTO plan_warning VALUES (?, ?, ?)",
+            [(plan_id, number, said) for number, said in enumerate(warnings, start=1)],
+        )
+
+
+def _late(connection: Any, briefing: Briefing, plan_id: str) -> Iterator[str]:
+    """What a person has to know where the channel is too slow for the window."""
+    rows = connection.execute(
+        "SELECT opens_at, expires_at, parts, size FROM plan_release WHERE plan_id = ? AND wave <> 'rollout' "
+        "ORDER BY opens_at, number",
+        [plan_id],
+    ).fetchall()
+    rate = briefing.channel.rate_parts_per_second
+    done = finish_times([(row[0], row[2]) for row in rows], rate, briefing.timing.window)
+    if done and done[-1].date() != briefing.timing.first_opening.date():
+        yield (
+            f"按渠道速率当天时间窗内发不完，最后一条约 {done[-1]:%Y-%m-%d %H:%M} / cannot finish inside the window "
+            f"of its day at the channel's rate; the last message leaves about {done[-1]:%Y-%m-%d %H:%M}"
+        )
+    late = sum(row[3] for row, moment in zip(rows, done, strict=True) if moment > row[1])
+    if late:
+        yield (
+            f"有 {late:,} 条所在的批次来不及在过期前发完，未发出的会作废 / releases of {late:,} messages cannot be "
+            "done before they expire; what has not left by then is void: use a faster channel or fewer people"
+        )
+
+
 _INSERT_MESSAGES = """
 INSERT INTO plan_message
 SELECT $plan, token, wave, variant, segment, province, city, carrier, number_type, $template, text, units, parts,
-       send_at + to_seconds(delay_s), release_number, $plan || '-' || release_number || '-' || seq, position,
+       send_at, release_number, $plan || '-' || release_number || '-' || seq, position,
        messages_before
 FROM message_numbered
 """
@@ -173,10 +226,12 @@ INSERT INTO plan_rollout_text
 SELECT $plan, r.token, r.variant, r.text, r.units, r.parts FROM message_rendered r
 JOIN message_staged m ON m.token = r.token WHERE m.wave = 'rollout'
 """
+_INSERT_EVENTS = """
+INSERT INTO plan_event SELECT $plan, token, event_key FROM message_staged WHERE event_key IS NOT NULL
+"""
 _INSERT_RELEASES = """
 INSERT INTO plan_release
-SELECT $plan, release_number, any_value(wave), min(send_at + to_seconds(delay_s)),
-       min(expires_at + to_seconds(delay_s)), count(*), sum(parts)
+SELECT $plan, release_number, any_value(wave), min(send_at), min(expires_at), count(*), sum(parts)
 FROM message_numbered GROUP BY release_number
 """
 # Parts of the roll-out are those of the dearest variant: what it may cost at most.
@@ -203,6 +258,11 @@ def read_plan(connection: Any, plan_id: str) -> Plan:
         "SELECT reason, count(*) FROM plan_exclusion WHERE plan_id = ? GROUP BY reason ORDER BY 2 DESC, 1", [plan_id]
     ).fetchall()
     releases = connection.execute("SELECT count(*) FROM plan_release WHERE plan_id = ?", [plan_id]).fetchone()[0]
+    warnings = connection.execute(
+        "SELECT warning FROM plan_warning WHERE plan_id = ? ORDER BY number", [plan_id]
+    ).fetchall()
     return Plan(
-        plan_id, row[0], row[1], row[2], dict(reasons), row[3], releases, row[4], row[5].quantize(Decimal("0.01"))
-    )
+        plan_id=plan_id, plan_hash=row[0], audience=row[1], planned=row[2], excluded=dict(reasons), parts=row[3],
+        releases=releases, opens_at=row[4], cost=row[5].quantize(Decimal("0.01")),
+        warnings=tuple(said for (said,) in warnings),
+    )  # fmt: skip

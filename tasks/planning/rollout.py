@@ -37,14 +37,14 @@ WHERE m.plan_id = $plan AND m.wave = 'rollout' AND m.batch_id IS NULL
 """
 _UPDATE = """
 UPDATE plan_message SET variant = n.variant, text = n.text, units = n.units, parts = n.parts,
-    send_at = n.send_at + to_seconds(n.delay_s), release_number = n.release_number,
+    send_at = n.send_at, release_number = n.release_number,
     batch_id = $plan || '-' || n.release_number || '-' || n.seq, position = n.position
 FROM message_numbered n WHERE plan_message.plan_id = $plan AND plan_message.token = n.token
 """
 _RELEASES = """
 INSERT INTO plan_release
-SELECT $plan, release_number, 'rollout', min(send_at + to_seconds(delay_s)), min(expires_at + to_seconds(delay_s)),
-       count(*), sum(parts) FROM message_numbered GROUP BY release_number
+SELECT $plan, release_number, 'rollout', min(send_at), min(expires_at), count(*), sum(parts) FROM message_numbered
+GROUP BY release_number
 """
 _RECORD = """
 INSERT INTO rollout_wave
@@ -128,7 +128,7 @@ def plan_wave(
     span = {"opens_at": timing.opens_at, "expires_at": timing.expires_at}
     connection.execute(_STAGE, {"plan": plan.plan_id, "variant": variant, "number": number, **span})
     first = _next_release(connection, plan.plan_id)
-    number_messages(connection, plan.channel, first, is_temporary=True)
+    number_messages(connection, plan.channel, plan.window, first)
     connection.execute(_UPDATE, {"plan": plan.plan_id})
     connection.execute(_RELEASES, {"plan": plan.plan_id})
     connection.execute(_RECORD, {"plan": plan.plan_id, "number": number, "waves": len(fractions), "variant": variant,

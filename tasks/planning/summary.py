@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
-from tasks.compliance.rules import RULES
+from tasks.compliance.rules import explain_reason
 from tasks.content.findings import Finding
 from tasks.planning.figures import PlanFigures
 
 Language = Literal["zh", "en"]
 _WEEKDAYS = {"zh": "一二三四五六日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
-MEANINGS = {rule.reason: (rule.meaning, rule.reason.replace("_", " ")) for rule in RULES} | {
-    "holdout": (
-        "对照组，不发送，用来衡量活动本身带来多少",
-        "control group: left out, to measure what the campaign brings",
-    ),
-    "missing_variable": ("缺少变量，无法成文", "a variable of the text has no value"),
-    "over_length": ("内容超长", "the text would be too long"),
-    "template_not_filed": (
-        "渠道没有报备过能生成这条内容的模板",
-        "no template filed with the channel renders this text",
-    ),
-    "text_blocked": ("成文后未通过内容检查", "the rendered text fails a content check"),
-}
 
 
 def plan_lines(
@@ -63,12 +50,15 @@ class Words:
 
     def reason(self, reason: str) -> str:
         """Why somebody is left out, for people."""
-        return self.say(*MEANINGS.get(reason, (reason, reason)))
+        return explain_reason(reason, self.language)
 
     def day(self, moment: datetime) -> str:
         """Month, day, weekday and time."""
-        weekday = _WEEKDAYS[self.language][moment.weekday()]
-        return f"{moment:%m-%d} " + self.say(f"周{weekday}", weekday) + f" {moment:%H:%M}"
+        return f"{moment:%m-%d} {self.weekday(moment)} {moment:%H:%M}"
+
+    def weekday(self, day: date) -> str:
+        """The day of the week."""
+        return self.say("周", "") + _WEEKDAYS[self.language][day.weekday()]
 
     def counts(self, counts: dict[str, int]) -> str:
         """Names with their people, in one line."""

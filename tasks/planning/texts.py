@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -13,10 +13,11 @@ from chuda.errors import Refused
 from tasks.content.context import ContentContext
 from tasks.content.findings import Finding
 from tasks.content.frame_checks import check_messages
-from tasks.content.overflow import Action, OverflowPolicy, resolve_overflow
+from tasks.content.overflow import OVER_LENGTH_REASON, Action, OverflowPolicy, resolve_overflow
+from tasks.content.parts import DOMESTIC
 from tasks.content.scenarios import Scenario
 from tasks.content.template_checks import check_template
-from tasks.content.templates import Template, choose_language, parse_template
+from tasks.content.templates import Template, choose_language, fixed_text, parse_template
 from tasks.content.variables import Language
 
 _ACTIONS: Mapping[str, Action] = {
@@ -40,12 +41,18 @@ Wording = Mapping[Language, Template]
 
 
 def read_wording(
-    campaign: Campaign, variant: Variant | None, library: Mapping[str, Scenario], signatures: Sequence[str]
+    campaign: Campaign,
+    variant: Variant | None,
+    library: Mapping[str, Scenario],
+    signatures: Sequence[str],
+    is_fixed: bool = False,
 ) -> Wording:
     """The templates of a variant with its constants and the business's first signature written in.
 
+    With `is_fixed`, for channels that allow no variables, fallbacks and the neutral salutation stand in for the rest.
+
     Raises:
-        UsageError: an unknown variable or library template.
+        UsageError: an unknown variable or library template; a variable without fallback in a fixed text.
     """
     template = campaign.template
     constants = ({"signature": signatures[0]} if signatures else {}) | campaign.constants_of(variant)
@@ -57,10 +64,10 @@ def read_wording(
             sources[language] = text
     elif template.library is not None:
         sources = {name: written.source for name, written in library[template.library].texts.items()}
-    return {
-        language: parse_template(source, language, tuple(constants)).bind(constants)
-        for language, source in sources.items()
-    }
+    written = {language: parse_template(source, language, tuple(constants)) for language, source in sources.items()}
+    if is_fixed:
+        return {language: fixed_text(template, constants) for language, template in written.items()}
+    return {language: template.bind(constants) for language, template in written.items()}
 
 
 def check_campaign_texts(templates: Sequence[Template], context: ContentContext) -> tuple[Finding, ...]:
@@ -80,7 +87,10 @@ def check_campaign_texts(templates: Sequence[Template], context: ContentContext)
 
 
 def render_texts(
-    people: pl.DataFrame, wordings: Mapping[str | None, Wording], policy: OverflowPolicy, context: ContentContext
+    people: pl.DataFrame,
+    wordings: Mapping[str | None, Wording],
+    policies: Mapping[str | None, OverflowPolicy],
+    context: ContentContext,
 ) -> RenderedTexts:
     """Render every variant for everybody; whoever cannot get one of them is left out of the campaign.
 
@@ -89,7 +99,7 @@ def render_texts(
     Args:
         people: the eligible, with token, language, phone_region and the columns the templates need.
         wordings: by variant, None where there are none.
-        policy: what happens to texts that are too long.
+        policies: what happens to texts that are too long, by variant.
         context: what every rendered text is checked against.
     """
     rendered, excluded = [], []
@@ -97,7 +107,7 @@ def render_texts(
         chosen = choose_language(list(wording), pl.col("language"), pl.col("phone_region"))
         for language, template in wording.items():
             group = people.filter(chosen == language)
-            texts, lost = _render_group(group, template, policy, context)
+            texts, lost = _render_group(group, template, _policy_in(policies[variant], language), context)
             rendered.append(texts.with_columns(pl.lit(variant, pl.String).alias("variant")))
             excluded.append(lost)
     out = pl.concat(excluded).unique("token", keep="first", maintain_order=True)
@@ -109,9 +119,11 @@ def _render_group(
     people: pl.DataFrame, template: Template, policy: OverflowPolicy, context: ContentContext
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The texts of one template, and who cannot get one (token, reason)."""
-    region = pl.col("phone_region")
-    columns = list(dict.fromkeys(("token", "phone_region", *template.columns)))
-    frame = resolve_overflow(people.lazy().select(columns), template, policy, region=region).collect()
+    # Only numbers abroad need a look at each text's alphabet.
+    region = pl.col("phone_region") if (people["phone_region"] != DOMESTIC).any() else None
+    shorter = policy.shorter.columns if policy.shorter else ()
+    columns = list(dict.fromkeys(("token", "phone_region", *template.columns, *shorter)))
+    frame = _resolve(people.select(columns), template, policy, region)
     unsent = frame.filter(pl.col("reason").is_not_null()).select("token", "reason")
     kept = frame.filter(pl.col("reason").is_null())
     found = check_messages(kept, template, context, region=region)
@@ -120,14 +132,46 @@ def _render_group(
     return kept.join(refused, on="token", how="anti"), pl.concat([unsent, refused])
 
 
-def overflow_policy(campaign: Campaign) -> OverflowPolicy:
-    """The campaign's overflow policy in the terms of the content room."""
+def _resolve(people: pl.DataFrame, template: Template, policy: OverflowPolicy, region: pl.Expr | None) -> pl.DataFrame:
+    """`resolve_overflow`, with the other texts of a policy made only for those whose full text is too long."""
+    plain = replace(policy, action="exclude", shorter=None, drop=(), otherwise="exclude")
+    frame = resolve_overflow(people.lazy(), template, plain, region=region).collect()
+    is_over = pl.col("reason").eq_missing(OVER_LENGTH_REASON)
+    over = frame.filter(is_over)
+    if policy == plain or over.is_empty():
+        return frame
+    again = resolve_overflow(over.lazy().select(people.columns), template, policy, region=region).collect()
+    return pl.concat([frame.filter(~is_over), again])
+
+
+def _policy_in(policy: OverflowPolicy, language: Language) -> OverflowPolicy:
+    """The policy for texts of a language: the shorter text is written in simplified Chinese only."""
+    if policy.shorter is None or language == policy.shorter.language:
+        return policy
+    return replace(policy, action="exclude", shorter=None)
+
+
+def overflow_policy(
+    campaign: Campaign,
+    variant: Variant | None = None,
+    library: Mapping[str, Scenario] | None = None,
+    signatures: Sequence[str] = (),
+) -> OverflowPolicy:
+    """A variant's overflow policy in the terms of the content room.
+
+    Who would be left out gets the library template's own shorter text, where it has one.
+    """
     template = campaign.template
-    constants = campaign.constants_of(None)
-    short = template.short_text
+    constants = ({"signature": signatures[0]} if signatures else {}) | campaign.constants_of(variant)
+    action, short = _ACTIONS[template.overflow], None
+    if template.short_text:
+        short = parse_template(template.short_text, constants=tuple(constants)).bind(constants)
+    elif action == "exclude" and template.library and library and library[template.library].shorter:
+        ready = library[template.library].shorter
+        action, short = "shorter", ready.bind(constants) if ready else None
     return OverflowPolicy(
-        action=_ACTIONS[template.overflow],
-        shorter=parse_template(short, constants=tuple(constants)).bind(constants) if short else None,
+        action=action,
+        shorter=short,
         drop=tuple(template.drop_variables),
         max_units=template.max_units,
     )

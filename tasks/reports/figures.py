@@ -32,8 +32,15 @@ class Figure:
 def read_figure(marts: Connection, name: str, campaign_id: str) -> Figure:
     """Ask one query of `queries/` about a campaign; the SQL that is kept is word for word what was asked."""
     quoted = "'" + campaign_id.replace("'", "''") + "'"
-    sql = (QUERIES / f"{name}.sql").read_text("utf-8").replace("$campaign_id", quoted).strip()
-    return Figure(name, sql, read_rows(marts, sql))
+    return ask_figure(marts, QUERIES / f"{name}.sql", {"campaign_id": quoted})
+
+
+def ask_figure(marts: Connection, path: Path, literals: Mapping[str, str]) -> Figure:
+    """Ask the query of a file, its $parameters replaced by SQL literals, which stand in what is kept."""
+    sql = path.read_text("utf-8").strip()
+    for name, literal in literals.items():
+        sql = sql.replace(f"${name}", literal)
+    return Figure(path.stem, sql, read_rows(marts, sql))
 
 
 def read_headline(marts: Connection, campaign_id: str) -> Figure:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from chuda.files import Lang
@@ -62,18 +62,20 @@ def render_report(
         UsageError: there are no marts, or no such campaign in them.
     """
     words = Words(language)
-    labels = segment_labels if segment_labels is not None else _shipped_labels(language)
-    with _connected(marts) as connection:
+    labels = segment_labels if segment_labels is not None else segment_names(language)
+    with connected(marts) as connection:
         headline = read_headline(connection, campaign_id)
         figures = {name: read_figure(connection, name, campaign_id) for name in _FIGURES}
         experiment = show_experiment(connection, campaign_id, words)
     page = _lay_out(headline, figures, load_lines(), words, labels) | {"experiment": experiment}
-    template = _environment().get_template("report.html.j2")
-    return template.render(page=page, words=words, css=Markup((PAGE / "report.css").read_text("utf-8")))
+    return page_template("report.html.j2").render(
+        page=page, words=words, css=Markup((PAGE / "report.css").read_text("utf-8"))
+    )
 
 
 @contextmanager
-def _connected(marts: Connection | Path) -> Iterator[Connection]:
+def connected(marts: Connection | Path) -> Iterator[Connection]:
+    """The marts opened from their file, or as they were handed over."""
     if isinstance(marts, Path):
         with open_marts(marts) as connection:
             yield connection
@@ -102,7 +104,7 @@ def _lay_out(
         "verdict": sum_up(row, kpis, complaints, words),
         "cards": show_cards(kpis, words),
         "todo": show_todo(figures["alerts"], lines, words, labels),
-        **{name: _with_safe_chart(picture) for name, picture in pictures.items()},
+        **{name: with_safe_chart(picture) for name, picture in pictures.items()},
         "funnel": {"steps": show_funnel(figures["funnel"], words), "figure": figures["funnel"]},
         "cells": show_cells(figures["cells"], delivery_line, words),
         "cost": {"rows": show_cost(figures["cost"], words), "figure": figures["cost"]},
@@ -133,18 +135,25 @@ def _head(row: Row, freshness: Row, words: Words) -> dict[str, Any]:
 _NOTES = ("open", "orders", "receipts", "lines", "people")
 
 
-def _with_safe_chart(picture: dict[str, Any] | None) -> dict[str, Any] | None:
+def with_safe_chart(picture: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A picture whose chart goes onto the page as it is."""
     # Vega escapes what it draws; everything else on the page is escaped by the template.
     return None if picture is None else {**picture, "chart": Markup(picture["chart"])}
 
 
 @cache
-def _shipped_labels(language: Lang) -> Mapping[str, str]:
+def segment_names(language: Lang) -> Mapping[str, str]:
+    """How the shipped segments are called in this language; a segment without an entry is called by its name."""
     if language != "zh":
         return {}
     from chuda.campaign.segments import load_segments
 
     return {segment.name: segment.label for segment in load_segments(REFERENCE / "segments.yaml")}
+
+
+def page_template(name: str) -> Template:
+    """A page of `page/`: everything filled in is escaped, everything missing is an error."""
+    return _environment().get_template(name)
 
 
 @cache

@@ -15,6 +15,7 @@ PROVINCES_SHOWN = 12
 _CARRIERS = ("mobile", "unicom", "telecom", "broadnet", "unknown")
 _STEPS = ("audience_size", "planned", "submitted", "accepted", "delivered", "clicked", "converted")
 # From the line down to ten points below it: green, then deeper and deeper orange.
+_GREENS = ("#f1f8f3", "#dcefe1", "#c2e3cb", "#a3d4b0", "#82c493")
 _GOOD, _STEPS_BELOW = "#d7efdd", ("#fdf0d3", "#fbdcb0", "#f7bf8f", "#f0a37c")
 
 
@@ -100,27 +101,33 @@ def _gauge(row: KpiRow) -> dict[str, float] | None:
 
 def show_todo(alerts: Figure, lines: KpiLines, words: Words, segment_labels: Mapping[str, str]) -> list[dict[str, str]]:
     """What to do next, the most urgent first."""
+    return [
+        {
+            "severity": row["severity"],
+            "severity_text": words.say(f"severity_{row['severity']}"),
+            "where": row.get("campaign_id") or "",
+            "what": say_alert(row, lines, words, segment_labels),
+            "range": _interval(row["value_low"], row["value_high"], words) if row["base"] else "",
+            "advice": row[f"advice_{words.lang}"],
+            "told": row.get("told") or "",
+        }
+        for row in alerts.rows
+    ]
+
+
+def say_alert(row: Row, lines: KpiLines, words: Words, segment_labels: Mapping[str, str]) -> str:
+    """One alert in words: a row of `alert`, or of several alike with their number in `alerts`."""
     labels = {line.kpi: line.label.say(words.lang) for line in lines.lines}
-    items = []
-    for row in alerts.rows:
-        what = words.say(
-            f"alert_{row['kind']}",
-            count=count(row["alerts"]),
-            kpi=labels.get(row["kpi"], row["kpi"]),
-            value=percent(row["value"]),
-            line="" if row["line"] is None else short_percent(row["line"]),
-            subject=name_segment(row["subject"], segment_labels),
-        )
-        items.append(
-            {
-                "severity": row["severity"],
-                "severity_text": words.say(f"severity_{row['severity']}"),
-                "what": what,
-                "range": _interval(row["value_low"], row["value_high"], words) if row["base"] else "",
-                "advice": row[f"advice_{words.lang}"],
-            }
-        )
-    return items
+    return words.say(
+        f"alert_{row['kind']}",
+        count=count(row.get("alerts", 1)),
+        kpi=labels.get(row["kpi"], row["kpi"]),
+        value=percent(row["value"]),
+        line="" if row["line"] is None else short_percent(row["line"]),
+        subject=name_segment(row["subject"], segment_labels),
+        events=count(row["events"]),
+        base=count(row["base"]),
+    )
 
 
 def show_funnel(figure: Figure, words: Words) -> list[dict[str, Any]]:
@@ -184,6 +191,16 @@ def _cell(row: Row | None, line: float) -> dict[str, str]:
     colour = _GOOD if row["delivery_rate"] >= line else _STEPS_BELOW[min(below, len(_STEPS_BELOW) - 1)]
     text = f"{'✗' if is_low else ''}{percent(row['delivery_rate'], 1)}"
     return {"kind": "low" if is_low else "", "colour": colour, "text": text, "base": count(row["submitted"])}
+
+
+def is_small(base: int) -> bool:
+    """Whether a number is too small to conclude anything from its share."""
+    return base < SMALL_BASE
+
+
+def colour_share(share: float) -> str:
+    """A green, the deeper the larger `share` (0-1) is."""
+    return _GREENS[min(int(share * len(_GREENS)), len(_GREENS) - 1)]
 
 
 def show_cost(figure: Figure, words: Words) -> list[tuple[str, str]]:

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chuda.errors import UsageError
 from chuda.results import StageResult
 from chuda.settings import Language
 from chuda.workspace import Workspace, open_workspace
 from tasks.reports.report import render_report
+from tasks.reports.week import last_full_week, monday_of, render_week
 from tasks.stage import stage_task
 
 
 @stage_task("write report")
-def write_report(plan_id: str, language: Language = "zh") -> StageResult:
-    """Write the HTML report of a plan's campaign; `details["path"]` is where."""
+def write_report(subject: str, language: Language = "zh") -> StageResult:
+    """Write the HTML report of a campaign, named by its id or that of one of its plans; `details["path"]` is where."""
     with open_workspace() as workspace:
-        campaign_id = _campaign_of(workspace, plan_id)
-        settings = workspace.settings
-        html = render_report(settings.marts_file, campaign_id, language)
-        settings.reports.mkdir(parents=True, exist_ok=True)
-        path: Path = settings.reports / f"{campaign_id}.{language}.html"
-        path.write_text(html, encoding="utf-8")
+        campaign_id = _campaign_of(workspace, subject)
+        html = render_report(workspace.settings.marts_file, campaign_id, language)
+        path = _publish(workspace, f"{campaign_id}.{language}.html", html)
         return StageResult("reports", "", 1, 1, details={"path": str(path), "campaign_id": campaign_id})
 
 
-def _campaign_of(workspace: Workspace, plan_id: str) -> str:
+@stage_task("write weekly report")
+def write_week(day: str = "", language: Language = "zh") -> StageResult:
+    """Write the HTML report of the week of `day` (YYYY-MM-DD), by default of the last full week."""
+    with open_workspace() as workspace:
+        monday = monday_of(day) if day else last_full_week(workspace.clock.now())
+        html = render_week(workspace.settings.marts_file, monday, language)
+        path = _publish(workspace, f"week-{monday}.{language}.html", html)
+        return StageResult("reports", "", 1, 1, details={"path": str(path), "week": str(monday)})
+
+
+def _publish(workspace: Workspace, name: str, html: str) -> Path:
+    folder = workspace.settings.reports
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+def _campaign_of(workspace: Workspace, subject: str) -> str:
+    """The campaign of a plan id; anything else is taken for a campaign id, which the marts know or not."""
     with workspace.warehouse.read() as connection:
-        row = connection.execute("SELECT campaign_id FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone()
-    if row is None:
-        raise UsageError(f"there is no plan {plan_id}; `chuda calendar` lists plans")
-    return str(row[0])
+        row = connection.execute("SELECT campaign_id FROM plan_made WHERE plan_id = ?", [subject]).fetchone()
+    return subject if row is None else str(row[0])

@@ -90,7 +90,8 @@ def load_prefix_table() -> PrefixTable:
         group_starts=np.searchsorted(group[order], np.arange(len(_GROUP_SHARES) + 1)),
         provinces=tuple(record[0] for record in records),
         cities=tuple(record[1] for record in records),
-        area_codes=tuple(record[3] for record in records),
+        # The table misspells one area code as 00479, which reads as an international number.
+        area_codes=tuple(f"0{record[3].lstrip('0')}" for record in records),
         unassigned=_unassigned(prefix),
     )
 

@@ -85,6 +85,7 @@ def _items(
         yield "receipt", receipt.at_us, {
             "message_id": message_id, "provider_message_id": number, "phone": phone, "status": receipt.status,
             "code": receipt.code, "reported_at": iso(receipt.at_us), "parts": parts,
+            **({} if receipt.attempts is None else {"attempts": receipt.attempts}),
         }  # fmt: skip
     for reply in fate.replies:
         yield "reply", reply.at_us, {"phone": phone, "text": reply.text, "received_at": iso(reply.at_us)}

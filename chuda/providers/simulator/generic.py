@@ -48,6 +48,7 @@ def routes(provider: SimulatedProvider, token: str) -> list[Route]:
         Route("/messages", guard(partial(_find, provider)), methods=["GET"]),
         Route("/balance", guard(partial(_balance, provider))),
         Route("/statistics", guard(partial(_statistics, provider))),
+        Route("/bill", guard(partial(_bill, provider))),
         *feeds,
     ]
 
@@ -143,3 +144,16 @@ async def _statistics(provider: SimulatedProvider, request: Request) -> Response
     except ValueError:
         return problem(400, "MALFORMED", "day: write YYYY-MM-DD")
     return answer({"day": day.isoformat(), **asdict(await provider.totals(day))})
+
+
+async def _bill(provider: SimulatedProvider, request: Request) -> Response:
+    try:
+        day = date.fromisoformat(request.query_params.get("day", ""))
+    except ValueError:
+        return problem(400, "MALFORMED", "day: write YYYY-MM-DD")
+    price = provider.profile.price_per_part
+    lines = [
+        {**asdict(line), "accepted_at": iso(line.accepted_at_us), "fee": str(price * line.parts)}
+        for line in provider.bill(day)
+    ]
+    return answer({"day": day.isoformat(), "items": lines})

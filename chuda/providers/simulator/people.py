@@ -56,6 +56,8 @@ PASSING = {
     "unreachable": 0.19, "handset": 0.04, "congestion": 0.04, "frequency": 0.02, "content": 0.02, "signature": 0.01,
     "ambiguous": 0.03,
 }  # fmt: skip
+# What lies with the phone and not with the channel.
+OWN_CAUSES = frozenset(LASTING) | {"unreachable", "handset", "frequency"}
 LASTING_SHARE = sum(LASTING.values())
 LASTING_CAUSES = Choice.of(LASTING)
 PASSING_CAUSES = Choice.of(PASSING)

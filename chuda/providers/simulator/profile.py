@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -115,11 +116,60 @@ def _hours() -> dict[int, float]:
             19: 1.05, 20: 1.1, 21: 0.9}  # fmt: skip
 
 
+class Resend(_Strict):
+    """Lost at the first attempt, sent again by the company itself; `tells` says whether its receipts admit it."""
+
+    share: Share = 0.3
+    after_seconds: tuple[Factor, Factor] = (90.0, 400.0)
+    tells: bool = False
+
+
+class Peak(_Strict):
+    """Hours of the day (9.5 is 9:30, Asia/Shanghai) on Monday to Friday in which everything takes `factor` as long."""
+
+    from_hour: Factor
+    to_hour: Factor
+    factor: Factor = 6.0
+
+
+class Filter(_Strict):
+    """Messages with one of these words are dropped, `share` of them, with a receipt that names something else."""
+
+    words: tuple[str, ...]
+    share: Share = 0.3
+    code: str = "UNDELIV"
+
+
+class DeadCell(_Strict):
+    """From a moment on nothing arrives at numbers with these seven-digit prefixes: one carrier in one province."""
+
+    prefixes: frozenset[str]
+    since: datetime
+    share: Share = 1.0
+    code: str = "NOROUTE"
+
+
+class Conduct(_Strict):
+    """What a company does that it would not tell: the bad channels of the trade, each by itself or together.
+
+    overbilled: the share of messages whose bill and statistics say one part more than they had. bills_failed: with
+    billing by delivery, the share of failed messages that are billed all the same.
+    """
+
+    resend: Resend | None = None
+    peaks: tuple[Peak, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    dead_cells: tuple[DeadCell, ...] = ()
+    overbilled: Share = 0.0
+    bills_failed: Share = 0.0
+
+
 class WorldProfile(_Strict):
     """How people and networks behave. Rates are fractions of delivered marketing messages, unless said otherwise.
 
     delivery: chance of delivery per carrier. hours: factor on clicks per hour of acceptance (Asia/Shanghai; 1 if not
-    named). order_rate: per person who clicked. answer_rate: replies "Y" where the text asks for one.
+    named). order_rate: per person who clicked. answer_rate: replies "Y" where the text asks for one. always_on: phones
+    that work and are switched on, as test phones are: they meet no failure and no delay of their own.
     """
 
     delivery: dict[str, Share] = Field(default_factory=_delivery)
@@ -133,6 +183,8 @@ class WorldProfile(_Strict):
     answer_rate: Share = 0.03
     hours: dict[int, Factor] = Field(default_factory=_hours)
     effects: tuple[Effect, ...] = ()
+    always_on: frozenset[str] = frozenset()
+    conduct: Conduct = Conduct()
 
 
 class FiledText(_Strict):
@@ -172,6 +224,7 @@ class Profile(_Strict):
     blacklist: tuple[str, ...] = ()
     blacklisted_share: Share = 0.0005
     price_per_part: Decimal = Decimal("0.055")
+    billing: Literal["submitted", "delivered"] = "submitted"
     balance: Decimal = Decimal("1000000")
     limits: Limits = Limits()
     query: Query = Query()

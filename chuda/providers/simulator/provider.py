@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -14,6 +14,7 @@ from chuda.clock import BUSINESS_ZONE, from_us, to_us
 from chuda.providers.simulator.carriers import count_parts
 from chuda.providers.simulator.faults import FaultInjector
 from chuda.providers.simulator.feeds import Feeds
+from chuda.providers.simulator.misconduct import Misconduct
 from chuda.providers.simulator.profile import Limits, Profile
 from chuda.providers.simulator.record import AcceptedMessage, Record, Submission, Totals, provider_message_id
 from chuda.providers.simulator.rules import IncomingMessage, Rules
@@ -37,6 +38,17 @@ class Standing:
     provider_message_id: str
     status: Literal["accepted", "delivered", "failed"]
     code: str
+    parts: int
+    accepted_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One message as the company charges it."""
+
+    message_id: str
+    phone: str = field(repr=False)
+    status: str
     parts: int
     accepted_at_us: int
 
@@ -91,6 +103,7 @@ class SimulatedProvider:
         self.limiter = RateLimiter(profile.limits)
         self.record = record
         self._world = world
+        self._misconduct = Misconduct(profile.world.conduct)
         self._rules = rules
 
     async def accept(
@@ -190,7 +203,28 @@ class SimulatedProvider:
         """Figures of what was accepted on a day (Asia/Shanghai), as known by now."""
         await self.feeds.bring_up_to_date()
         start = datetime.combine(day, time(), tzinfo=BUSINESS_ZONE)
-        return self.record.total(to_us(start), to_us(start + timedelta(days=1)))
+        totals = self.record.total(to_us(start), to_us(start + timedelta(days=1)))
+        if self._misconduct.is_good and self.profile.billing == "submitted":
+            return totals
+        lines = self.bill(day)
+        billed = sum(line.parts for line in lines)
+        return replace(totals, parts=billed, delivered_parts=sum(x.parts for x in lines if x.status == "delivered"))
+
+    def bill(self, day: date) -> list[BillLine]:
+        """Every message of a day (Asia/Shanghai) with the parts it is charged for, as this company writes its bill."""
+        start = datetime.combine(day, time(), tzinfo=BUSINESS_ZONE)
+        is_by_delivery = self.profile.billing == "delivered"
+        lines = []
+        for submission in self.record.find_between(to_us(start), to_us(start + timedelta(days=1))):
+            standings = self._stand(submission)
+            for (message_id, phone, *_), standing in zip(submission.messages, standings, strict=True):
+                draw = self._world.draws("bill", message_id)[:2]
+                parts = self._misconduct.billed_parts(
+                    standing.parts, standing.status == "delivered", is_by_delivery, (draw[0], draw[1])
+                )
+                if parts:
+                    lines.append(BillLine(message_id, phone, standing.status, parts, submission.accepted_at_us))
+        return lines
 
 
 def _answers(

@@ -176,6 +176,11 @@ class Record:
         self.flush()
         return self._submissions("batch_id = ?", (batch_id,), limit=-1)
 
+    def find_between(self, from_us: int, to_us: int) -> list[Submission]:
+        """Every submission in [from_us, to_us)."""
+        self.flush()
+        return self._submissions("accepted_at_us >= ? and accepted_at_us < ?", (from_us, to_us), limit=-1)
+
     def find_phone(self, phone: str, from_us: int, to_us: int) -> list[Submission]:
         """Every submission in [from_us, to_us) with a message to this phone."""
         self.flush()

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 from chuda.providers.simulator import people
 from chuda.providers.simulator.carriers import carrier_of
+from chuda.providers.simulator.misconduct import Misconduct
 from chuda.providers.simulator.profile import WorldProfile
 
 SECOND = 1_000_000
@@ -44,6 +45,7 @@ class Receipt(NamedTuple):
     status: Literal["delivered", "failed"]
     code: str
     at_us: int
+    attempts: int | None = None  # where the company tells how often it tried
 
 
 class Reply(NamedTuple):
@@ -86,6 +88,7 @@ class World:
     def __init__(self, seed: int, profile: WorldProfile) -> None:
         self._key = str(seed).encode()[:64]
         self._profile = profile
+        self._misconduct = Misconduct(profile.conduct)
 
     def draws(self, *names: str) -> tuple[float, ...]:
         """Sixteen independent uniform numbers in (0, 1) that belong to these names."""
@@ -102,8 +105,12 @@ class World:
         draw = self.draws(message.phone, message.message_id)
         latent = self.draws("phone", message.phone)
         cause = self._failure(message, draw[0], latent[0], latent[1], draw[1])
+        if cause in people.OWN_CAUSES and message.phone in self._profile.always_on:
+            cause = None
         receipt = self._receipt(message, cause, draw)
-        if cause is not None:
+        if receipt is not None:
+            receipt = self._misconduct.bend(message, receipt, draw[13:])
+        if cause is not None or (receipt is not None and receipt.status == "failed"):
             return Fate(receipt)
         arrived_us = receipt.at_us if receipt else message.accepted_at_us + 5 * SECOND
         wants = self._wants(message)
@@ -129,7 +136,7 @@ class World:
         code = people.failure_code(cause, carrier_of(message.phone), draw[3]) if cause else "DELIVRD"
         if code == "EXPIRED":
             wait = _log_normal(draw[5], 6 * 3600, 0.8)
-        elif draw[4] < 0.01:
+        elif draw[4] < 0.01 and message.phone not in self._profile.always_on:
             wait = _log_normal(draw[5], 5400, 1.0)
         else:
             wait = _log_normal(draw[5], 4, 0.8)

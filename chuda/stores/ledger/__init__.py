@@ -2,6 +2,6 @@
 
 from sqlalchemy import Connection
 
-from chuda.stores.ledger.store import Ledger, open_clock, open_ledger, start_simulated_clock
+from chuda.stores.ledger.store import Ledger, open_clock, open_ledger, open_ledger_to_read, start_simulated_clock
 
-__all__ = ["Connection", "Ledger", "open_clock", "open_ledger", "start_simulated_clock"]
+__all__ = ["Connection", "Ledger", "open_clock", "open_ledger", "open_ledger_to_read", "start_simulated_clock"]

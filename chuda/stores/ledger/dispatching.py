@@ -1,4 +1,4 @@
-"""Starting requests and recording what came of them: the statements behind "at most one acceptance".
+"""Starting requests: the statements behind "at most one acceptance" and "nobody after an opt-out".
 
 `claim` is the one place where a message starts. In one transaction it checks owner, control, approval, window, expiry,
 suppression and throttle, and appends the intent; only after its commit may the request leave.
@@ -6,11 +6,11 @@ suppression and throttle, and appends the intent; only after its commit may the 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
@@ -18,6 +18,7 @@ from chuda.clock import from_us, to_us
 from chuda.message_types import rules_of
 from chuda.stores.ledger.approvals import find_hold
 from chuda.stores.ledger.leases import Lease, still_held
+from chuda.stores.ledger.lists import each_of
 from chuda.stores.ledger.releases import (
     Release,
     close_release,
@@ -25,13 +26,11 @@ from chuda.stores.ledger.releases import (
     find_control,
     split_tokens,
 )
+from chuda.stores.ledger.states import OPEN, before, quoted
 from chuda.stores.ledger.suppression import suppressed_among
 from chuda.stores.ledger.throttle import RateLimits, Throttle
 from chuda.windows import QUEUE_MARGIN_MINUTES, DailyWindow, at_minute
 
-Outcome = Literal["accepted", "rejected", "not_sent", "unknown", "unconfirmed", "suppressed"]
-CLOSED = ("accepted", "rejected", "unconfirmed", "suppressed")
-OWNER_GONE = "owner_gone"
 HORIZON_US = 100_000  # intents are committed at most this long before they leave
 
 
@@ -66,34 +65,6 @@ class Claims:
     wait_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOutcome:
-    """What became of a request: one state for its batch, and the members that differ with (state, code)."""
-
-    batch_id: str
-    number: int
-    outcome: Outcome
-    code: str = ""
-    exceptions: Mapping[int, tuple[str, str]] = field(default_factory=dict)
-    retry_us: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class OpenQuestion:
-    """A batch of which nobody knows whether the provider took it.
-
-    `tried_us` is when it left, `since_us` when its request had surely ended. `sealed` is kept until the question is
-    settled: some providers can be asked by phone number only.
-    """
-
-    batch_id: str
-    number: int
-    positions: tuple[int, ...]
-    tried_us: int
-    since_us: int
-    sealed: bytes = field(default=b"", repr=False)
-
-
 def claim(
     connection: Connection, lease: Lease, release: Release, limits: RateLimits, moment: Moment, limit: int
 ) -> Claims:
@@ -112,9 +83,6 @@ def claim(
     if refusal is not None:
         return refusal
     throttle = Throttle(connection, limits, store_now_us, now.date())
-    if not throttle.has_room_today(1):
-        midnight = at_minute(now, 0) + timedelta(days=1)
-        return Claims(stop="daily_limit", wait_us=to_us(midnight) - to_us(now))
     wait_us = throttle.next_departure(store_now_us) - store_now_us
     if wait_us > HORIZON_US:
         return Claims(wait_us=wait_us - HORIZON_US // 2)
@@ -123,6 +91,9 @@ def claim(
     ready, next_us = _ready_batches(connection, release, to_us(now), limit)
     if not ready:
         return Claims(stop="done") if next_us is None else Claims(wait_us=next_us - to_us(now))
+    if not throttle.has_room_today(ready[0].parts):
+        midnight = at_minute(now, 0) + timedelta(days=1)
+        return Claims(stop="daily_limit", wait_us=to_us(midnight) - to_us(now))
     started = _start(connection, lease, release, ready, throttle, now, store_now_us)
     throttle.save()
     return Claims(started=tuple(started))
@@ -132,18 +103,32 @@ def _start(
     connection: Connection, lease: Lease, release: Release, ready: Sequence[Row[tuple[object, ...]]],
     throttle: Throttle, now: datetime, store_now_us: int,
 ) -> list[Claim]:  # fmt: skip
-    members = (token for row in ready for token in split_tokens(row.tokens))
-    stopped = suppressed_among(connection, members, release.message_type)
+    stopped = suppressed_among(connection, _members(ready), release.message_type)
+    settled = _settled_positions(connection, ready, to_us(now))
     started: list[Claim] = []
+    lost: list[dict[str, object]] = []
+    empty: list[str] = []
     for row in ready:
         delay_us = throttle.next_departure(store_now_us) - store_now_us
-        if delay_us > HORIZON_US or not may_leave(release, now + timedelta(microseconds=delay_us)):
+        leaves_at = now + timedelta(microseconds=delay_us)
+        if delay_us > HORIZON_US or not may_leave(release, leaves_at) or not throttle.has_room_today(row.parts):
             break
-        positions = _remaining(connection, row, stopped, to_us(now))
-        if positions and throttle.has_room_today(row.parts):
+        positions, lost_here = _remaining(row, settled.get(row.batch_id, set()), stopped)
+        lost += [{"batch_id": row.batch_id, "position": position, "state": "suppressed", "code": "suppressed",
+                  "at_us": to_us(now)} for position in lost_here]  # fmt: skip
+        if positions:
             throttle.book(store_now_us, row.parts)
-            started.append(_append_intent(connection, lease, row, positions, to_us(now) + delay_us))
+            started.append(Claim(row.batch_id, row.attempts + 1, positions, row.parts, bytes(row.sealed), leaves_at))
+        else:
+            empty.append(row.batch_id)
+    except_messages(connection, lost)
+    _close_empty(connection, empty)
+    _append_intents(connection, lease, release, started)
     return started
+
+
+def _members(ready: Sequence[Row[tuple[object, ...]]]) -> list[str]:
+    return [token for row in ready for token in split_tokens(row.tokens)]
 
 
 def may_leave(release: Release, moment: datetime) -> bool:
@@ -184,178 +169,73 @@ def _ready_batches(
 ) -> tuple[Sequence[Row[tuple[object, ...]]], int | None]:
     rows = connection.execute(
         text("SELECT batch_id, release_id, size, parts, tokens, sealed, attempts FROM batch WHERE release_id = :id "
-             "AND state IN ('planned', 'not_sent') AND ready_us <= :now ORDER BY seq LIMIT :limit"),
+             f"AND state IN ({quoted(OPEN)}) AND ready_us <= :now ORDER BY seq LIMIT :limit"),
         {"id": release.release_id, "now": now_us, "limit": limit},
     ).all()  # fmt: skip
     if rows:
         return rows, None
     next_us = connection.execute(
-        text("SELECT min(ready_us) FROM batch WHERE release_id = :id AND state IN ('planned', 'not_sent')"),
+        text(f"SELECT min(ready_us) FROM batch WHERE release_id = :id AND state IN ({quoted(OPEN)})"),
         {"id": release.release_id},
     ).scalar()
     return rows, next_us
 
 
-def _remaining(connection: Connection, row: Row[tuple[object, ...]], stopped: set[str], now_us: int) -> tuple[int, ...]:
-    """The members that may still be messaged; those lost now are recorded, a batch that loses all is closed."""
-    settled = _settled_positions(connection, row.batch_id, retried=row.attempts > 0, now_us=now_us)
+def _remaining(row: Any, settled: set[int], stopped: set[str]) -> tuple[tuple[int, ...], list[int]]:
+    """The members that may still be messaged, and those lost now."""
     tokens = split_tokens(row.tokens)
     open_positions = [position for position in range(row.size) if position not in settled]
     lost = [position for position in open_positions if tokens[position] in stopped]
-    except_messages(
-        connection,
-        [{"batch_id": row.batch_id, "position": p, "state": "suppressed", "code": "suppressed", "at_us": now_us}
-         for p in lost],
-    )  # fmt: skip
-    remaining = tuple(position for position in open_positions if tokens[position] not in stopped)
-    if not remaining:
-        connection.execute(
-            text("UPDATE batch SET state = 'suppressed', sealed = NULL WHERE batch_id = :id"), {"id": row.batch_id}
-        )
-    return remaining
+    return tuple(position for position in open_positions if tokens[position] not in stopped), lost
 
 
-def _settled_positions(connection: Connection, batch_id: str, retried: bool, now_us: int) -> set[int]:
-    if retried:
-        # A receipt proves acceptance, whatever the provider's query said before.
+def _settled_positions(connection: Connection, ready: Sequence[Any], now_us: int) -> dict[str, set[int]]:
+    """The members of each batch that have a state of their own; a receipt gives one, whatever a query said before."""
+    tried = [row.batch_id for row in ready if row.attempts]
+    if tried:
         connection.execute(
             text("INSERT INTO message_exception (batch_id, position, state, code, at_us) "
-                 "SELECT DISTINCT batch_id, position, 'accepted', 'receipt', CAST(:now AS BIGINT) FROM receipt "
-                 "WHERE batch_id = :id ON CONFLICT (batch_id, position) DO NOTHING"),
-            {"id": batch_id, "now": now_us},
+                 "SELECT DISTINCT batch_id, position, 'accepted', 'receipt', CAST(:now AS BIGINT) "
+                 f"FROM {each_of(connection)} JOIN receipt ON batch_id = t.value WHERE true "
+                 "ON CONFLICT (batch_id, position) DO NOTHING"),
+            {"values": json.dumps(tried), "now": now_us},
         )  # fmt: skip
-    rows = connection.execute(text("SELECT position FROM message_exception WHERE batch_id = :id"), {"id": batch_id})
-    return {row.position for row in rows}
+    rows = connection.execute(
+        text(f"SELECT batch_id, position FROM {each_of(connection)} JOIN message_exception ON batch_id = t.value"),
+        {"values": json.dumps([row.batch_id for row in ready])},
+    )
+    settled: dict[str, set[int]] = {}
+    for row in rows:
+        settled.setdefault(row.batch_id, set()).add(row.position)
+    return settled
 
 
-def _append_intent(
-    connection: Connection, lease: Lease, row: Row[tuple[object, ...]], positions: tuple[int, ...], leaves_us: int
-) -> Claim:
-    number = row.attempts + 1
+def _close_empty(connection: Connection, batch_ids: Sequence[str]) -> None:
+    if batch_ids:
+        connection.execute(
+            text(f"UPDATE batch SET state = 'suppressed', sealed = NULL WHERE batch_id = :id "
+                 f"AND state IN ({before('suppressed')})"),
+            [{"id": batch_id} for batch_id in batch_ids],
+        )  # fmt: skip
+
+
+def _append_intents(connection: Connection, lease: Lease, release: Release, claims: Sequence[Claim]) -> None:
+    if not claims:
+        return
     taken = connection.execute(
         text("UPDATE batch SET state = 'intent', attempts = :number WHERE batch_id = :id AND attempts = :number - 1 "
-             "AND state IN ('planned', 'not_sent')"),
-        {"number": number, "id": row.batch_id},
+             f"AND state IN ({before('intent')})"),
+        [{"number": one.number, "id": one.batch_id} for one in claims],
     )  # fmt: skip
-    if taken.rowcount != 1:
-        raise RuntimeError(f"batch {row.batch_id} changed under the transaction that read it")
+    if taken.rowcount != len(claims):
+        raise RuntimeError(f"batches of {release.release_id} changed under the transaction that read them")
     connection.execute(
         text("INSERT INTO attempt (batch_id, number, release_id, owner, epoch, size, parts, intent_us) "
              "VALUES (:batch_id, :number, :release_id, :owner, :epoch, :size, :parts, :intent_us)"),
-        {"batch_id": row.batch_id, "number": number, "release_id": row.release_id, "owner": lease.owner,
-         "epoch": lease.epoch, "size": len(positions), "parts": row.parts, "intent_us": leaves_us},
+        [{"batch_id": one.batch_id, "number": one.number, "release_id": release.release_id, "owner": lease.owner,
+          "epoch": lease.epoch, "size": len(one.positions), "parts": one.parts, "intent_us": to_us(one.leaves_at)}
+         for one in claims],
     )  # fmt: skip
-    return Claim(row.batch_id, number, positions, row.parts, bytes(row.sealed), from_us(leaves_us))
-
-
-def record(connection: Connection, outcome: RequestOutcome, now_us: int) -> bool:
-    """Write what became of a request; a late certainty replaces "unknown", nothing replaces a certainty.
-
-    "Not sent" because the provider's query did not know the batch is a conclusion: the provider's own late word on the
-    request replaces it, and counts for the batch as long as that was not tried again.
-
-    Returns:
-        Whether it was written: False for an answer to a question that is settled.
-    """
-    key = {"id": outcome.batch_id, "number": outcome.number}
-    before = connection.execute(
-        text("SELECT a.outcome, b.attempts FROM attempt a JOIN batch b ON b.batch_id = a.batch_id "
-             "WHERE a.batch_id = :id AND a.number = :number"),
-        key,
-    ).one_or_none()  # fmt: skip
-    is_answer = outcome.outcome in ("accepted", "rejected")
-    is_late_word = before is not None and before.outcome == "not_sent" and (is_answer or bool(outcome.exceptions))
-    if before is None or not (before.outcome in (None, "unknown") or is_late_word):
-        return False
-    except_messages(
-        connection,
-        [{"batch_id": outcome.batch_id, "position": position, "state": state, "code": code, "at_us": now_us}
-         for position, (state, code) in outcome.exceptions.items()],
-    )  # fmt: skip
-    if is_answer or not is_late_word:
-        _settle(connection, outcome, now_us, is_still_unknown=before.outcome == outcome.outcome)
-    return True
-
-
-def _settle(connection: Connection, outcome: RequestOutcome, now_us: int, is_still_unknown: bool) -> None:
-    key = {"id": outcome.batch_id, "number": outcome.number}
-    us = "" if is_still_unknown else ", outcome_us = :us"  # since when it is unknown, not when it was last asked about
-    connection.execute(
-        text(f"UPDATE attempt SET outcome = :outcome, code = :code{us} WHERE batch_id = :id AND number = :number"),
-        {**key, "outcome": outcome.outcome, "code": outcome.code, "us": now_us},
-    )
-    is_closed = outcome.outcome in CLOSED
-    purge = ", sealed = NULL" if is_closed else ""
-    late = ", 'not_sent', 'cancelled', 'expired'" if is_closed else ""
-    connection.execute(
-        text(f"UPDATE batch SET state = :state, ready_us = :ready{purge} "
-             f"WHERE batch_id = :id AND attempts = :number AND state IN ('intent', 'unknown'{late})"),
-        {**key, "state": outcome.outcome, "ready": now_us + outcome.retry_us},
-    )  # fmt: skip
-
-
-def adopt_orphans(connection: Connection, lease: Lease, release_id: str, now_us: int) -> int:
-    """Turn the intents that earlier owners left without an outcome into unknowns; returns how many."""
-    rows = connection.execute(
-        text("SELECT batch_id, number FROM attempt WHERE release_id = :id AND outcome IS NULL AND epoch < :epoch"),
-        {"id": release_id, "epoch": lease.epoch},
-    ).all()
-    for row in rows:
-        record(connection, RequestOutcome(row.batch_id, row.number, "unknown", OWNER_GONE), now_us)
-    return len(rows)
-
-
-def open_questions(connection: Connection, release_id: str) -> list[OpenQuestion]:
-    """The unknown batches of a release with the members still in question, longest waiting first."""
-    rows = connection.execute(
-        text("SELECT b.batch_id, b.size, b.sealed, a.number, a.intent_us, a.outcome_us FROM batch b JOIN attempt a "
-             "ON a.batch_id = b.batch_id AND a.number = b.attempts WHERE b.release_id = :id AND b.state = 'unknown' "
-             "ORDER BY a.outcome_us, b.batch_id"),
-        {"id": release_id},
-    ).all()  # fmt: skip
-    return [
-        OpenQuestion(
-            row.batch_id,
-            row.number,
-            _unsettled(connection, row.batch_id, row.size),
-            row.intent_us,
-            max(row.intent_us, row.outcome_us or 0),
-            bytes(row.sealed),
-        )
-        for row in rows
-    ]
-
-
-def _unsettled(connection: Connection, batch_id: str, size: int) -> tuple[int, ...]:
-    rows = connection.execute(text("SELECT position FROM message_exception WHERE batch_id = :id"), {"id": batch_id})
-    settled = {row.position for row in rows}
-    return tuple(position for position in range(size) if position not in settled)
-
-
-def tally(connection: Connection, release_id: str, since_us: int) -> Counter[str]:
-    """Messages of a release by what came of their newest requests, of those made at `since_us` or later.
-
-    What a dead sender left behind says nothing about the provider and is not counted.
-    """
-    key = {"id": release_id, "since": since_us, "gone": OWNER_GONE}
-    made = "a.release_id = :id AND a.intent_us >= :since AND coalesce(a.code, '') <> :gone"
-    rows = connection.execute(
-        text("SELECT b.state, sum(a.size) AS messages FROM attempt a JOIN batch b ON b.batch_id = a.batch_id "
-             f"AND b.attempts = a.number WHERE {made} GROUP BY b.state"),
-        key,
-    )  # fmt: skip
-    counts = Counter({row.state: int(row.messages) for row in rows})
-    rows = connection.execute(
-        text("SELECT b.state AS was, e.state AS really, count(*) AS messages FROM attempt a "
-             "JOIN batch b ON b.batch_id = a.batch_id AND b.attempts = a.number "
-             "JOIN message_exception e ON e.batch_id = b.batch_id AND e.at_us >= a.intent_us "
-             f"WHERE {made} GROUP BY b.state, e.state"),
-        key,
-    )  # fmt: skip
-    for row in rows:
-        counts[row.really] += int(row.messages)
-        counts[row.was] -= int(row.messages)
-    return counts
 
 
 def slow_down(connection: Connection, limits: RateLimits, seconds: float, moment: Moment) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from chuda.errors import Refused, UsageError
 from chuda.keys import TOKEN_LENGTH
 from chuda.message_types import COUNTING_TYPES
+from chuda.stores.ledger.states import before
 
 # States in which a message still counts towards a person's weekly cap.
 COUNTING_STATES = ("planned", "intent", "not_sent", "accepted", "unknown", "unconfirmed")
@@ -36,6 +37,11 @@ class Release:
     window_start_minute: int
     window_end_minute: int
     sealed_us: int
+
+    @property
+    def wire_type(self) -> str:
+        """The type its messages leave as: a test leaves as the type it tests, which its occurrence names."""
+        return self.occurrence if self.message_type == "test" else self.message_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +183,19 @@ def marketing_releases_between(connection: Connection, from_us: int, to_us: int,
     A release with something open may still send until it expires; one that is finished ended with its last attempt.
     """
     rows = connection.execute(
-        text(_BETWEEN.format(types=_COUNTING)), {"from_us": from_us, "to_us": to_us, "own": own_plan}
+        text(_BETWEEN.format(which=f"r.message_type IN ({_COUNTING})")),
+        {"from_us": from_us, "to_us": to_us, "own": own_plan},
+    )
+    return {row.release_id for row in rows}
+
+
+def releases_on_channel_between(
+    connection: Connection, channel: str, from_us: int, to_us: int, own_plan: str = ""
+) -> set[str]:
+    """Like `marketing_releases_between`, of one channel and any type: what a provider's own caps are counted from."""
+    rows = connection.execute(
+        text(_BETWEEN.format(which="r.channel = :channel")),
+        {"channel": channel, "from_us": from_us, "to_us": to_us, "own": own_plan},
     )
     return {row.release_id for row in rows}
 
@@ -185,7 +203,7 @@ def marketing_releases_between(connection: Connection, from_us: int, to_us: int,
 _COUNTING = ", ".join(f"'{name}'" for name in sorted(COUNTING_TYPES))
 _BETWEEN = """
 SELECT r.release_id FROM release r
-WHERE r.message_type IN ({types}) AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
+WHERE {which} AND r.plan_id <> :own AND r.not_before_us < :to_us AND :from_us < CASE
     WHEN EXISTS (SELECT 1 FROM batch b WHERE b.release_id = r.release_id
                  AND b.state IN ('planned', 'not_sent', 'intent', 'unknown'))
     THEN r.not_after_us
@@ -273,7 +291,7 @@ def close_release(connection: Connection, release_id: str, state: Literal["expir
 
 def _close_open(connection: Connection, where: str, key: str, state: str) -> int:
     done = connection.execute(
-        text(f"UPDATE batch SET state = :state, sealed = NULL WHERE {where} AND state IN ('planned', 'not_sent')"),
+        text(f"UPDATE batch SET state = :state, sealed = NULL WHERE {where} AND state IN ({before(state)})"),
         {"state": state, "id": key},
     )
     return int(done.rowcount)

@@ -72,6 +72,33 @@ occurrence = Table(
     PrimaryKeyConstraint("campaign_id", "occurrence"),
 )
 
+event_claim = Table(
+    "event_claim",
+    metadata,
+    _text("campaign_id"),
+    _text("token"),
+    _text("event_key"),  # which appointment, which year's birthday …: 32 hex digits
+    _text("plan_id"),
+    _integer("claimed_us"),
+    PrimaryKeyConstraint("campaign_id", "token", "event_key"),
+)
+
+standing_approval = Table(
+    "standing_approval",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("campaign_id"),
+    _text("digest"),  # of the campaign, its channel and its business: another text is not covered
+    _text("first_day"),
+    _text("last_day"),
+    _integer("max_messages"),  # per occurrence
+    _integer("max_parts"),
+    _text("approved_by"),
+    _text("method"),
+    _integer("approved_us"),
+    Index("standing_approval_by_campaign", "campaign_id"),
+)
+
 approval = Table(
     "approval",
     metadata,
@@ -358,4 +385,93 @@ lease = Table(
     _integer("pid"),
     _integer("epoch"),
     _integer("expires_us"),
+)
+
+test_phone = Table(
+    "test_phone",
+    metadata,
+    Column("token", Text, primary_key=True),
+    _text("shown"),  # 138****0001; the number is in the vault
+    _text("carrier"),
+    _text("number_type"),
+    _text("province"),
+    _text("agreed_on"),
+    _text("note"),
+    _integer("added_us"),
+)
+
+channel_step = Table(
+    "channel_step",
+    metadata,
+    _text("test_id"),  # <channel>-<number>
+    _text("stage"),  # basic, stress, scenario
+    _integer("round"),
+    _integer("number"),
+    _text("tested_type"),
+    _text("channel"),
+    Column("plan_id", Text, primary_key=True),
+    _integer("due_us"),
+    _integer("judge_us"),
+    _text("state"),  # open, done
+)
+
+channel_verdict = Table(
+    "channel_verdict",
+    metadata,
+    _text("test_id"),
+    _text("channel"),
+    _text("stage"),
+    _text("verdict"),  # passed, failed, pending
+    _integer("messages"),
+    _text("evidence"),  # JSON
+    _integer("decided_us"),
+    _integer("expires_us"),
+    PrimaryKeyConstraint("test_id", "stage"),
+)
+
+channel_route = Table(
+    "channel_route",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("carrier"),
+    _text("province"),
+    _text("reason"),
+    _text("evidence"),  # JSON
+    _integer("since_us"),
+    _integer("ended_us", nullable=True),
+)
+
+receipt_attempt = Table(
+    "receipt_attempt",
+    metadata,
+    _text("batch_id"),
+    _integer("position"),
+    _integer("attempts"),  # as the provider tells; more than one is a resend
+    PrimaryKeyConstraint("batch_id", "position"),
+)
+
+# One row per transactional message, in a ledger file of their own; `sealed` is kept until the outcome is certain.
+notice = Table(
+    "notice",
+    metadata,
+    Column("notice_id", Text, primary_key=True),
+    _text("token"),
+    _text("channel"),
+    _text("message_type"),
+    _text("template"),
+    _integer("parts"),
+    _text("state"),  # intent, accepted, rejected, not_sent, unknown, unconfirmed
+    _text("code"),
+    Column("sealed", LargeBinary, nullable=True),
+    _integer("intent_us"),
+    _integer("outcome_us", nullable=True),
+    Index("notice_by_person", "token", "message_type", "intent_us"),
+    Index(
+        "notice_open",
+        "channel",
+        "intent_us",
+        sqlite_where=text("state IN ('intent', 'unknown')"),
+        postgresql_where=text("state IN ('intent', 'unknown')"),
+    ),
 )

@@ -101,6 +101,22 @@ def open_ledger(target: Path | str, keys: Keys | None = None) -> Ledger:
     return ledger
 
 
+def open_ledger_to_read(target: Path | str, keys: Keys) -> Ledger:
+    """Open a ledger without writing anything, so that it waits for nobody; one that does not exist yet is made.
+
+    Raises:
+        UsageError: the keys are not the ledger's.
+    """
+    if "://" not in str(target) and not Path(target).exists():
+        return open_ledger(target, keys)
+    ledger = Ledger(_postgres_engine(target) if "://" in str(target) else _sqlite_engine(Path(target)))
+    with ledger.read() as connection:
+        found = connection.execute(text("SELECT value FROM meta WHERE key = 'key_fingerprint'")).scalar()
+    if found not in (None, keys.fingerprint()):
+        raise UsageError(f"the ledger belongs to other keys (it says {found}); restore the workspace's keys")
+    return ledger
+
+
 def _check_meta(connection: Connection, key: str, value: str, problem: str) -> None:
     connection.execute(
         text("INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO NOTHING"),

@@ -1,5 +1,37 @@
 -- one row per alert: what, against which line, with what to do; the same fact always has the same id
-with complained as (
+with unlisted as (
+    select
+        'unknown_code' as kind,
+        'warn' as severity,
+        null::varchar as campaign_id,
+        channel || ' ' || code as subject,
+        null::varchar as kpi,
+        null::double as value,
+        null::double as line,
+        null::double as value_low,
+        null::double as value_high,
+        count(*) as events,
+        null::bigint as base,
+        null::double as p_value,
+        min(coalesce(reported_at, sent_at)) as since_at,
+        '向平台查询该错误码的含义，补进 receipt_codes.csv；在此之前按原因不明统计' as advice_zh,
+        'Ask the provider what the code means and add it to receipt_codes.csv; until then the cause is not known.'
+            as advice_en
+    from message_fact
+    where cause = 'unlisted'
+    group by channel, code
+),
+
+told as (
+    select
+        alert_id,
+        min("at") filter (outcome = 'sent') as told_at,
+        string_agg(target || ' ' || outcome, ', ' order by target) as told
+    from alert_delivery
+    group by alert_id
+),
+
+complained as (
     select
         'complaint' as kind,
         case when is_overdue then 'stop' else 'warn' end as severity,
@@ -53,14 +85,24 @@ gathered as (
     select * from complained
     union all
     select * from line_crossing
+    union all
+    select * from channel_alarm
+    union all
+    select * from unlisted
 ),
 
-final as (
+named as (
     select
         -- the severity is part of the fact: that a complaint became overdue is news of its own
         left(sha256(concat_ws('|', kind, severity, coalesce(campaign_id, ''), subject)), 16) as alert_id,
         gathered.*
     from gathered
+),
+
+final as (
+    select named.*, told.told_at, told.told
+    from named
+    left join told using (alert_id)
 )
 
 select * from final

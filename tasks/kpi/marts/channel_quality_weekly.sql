@@ -8,6 +8,7 @@ with measured as (
         count(*) filter (is_accepted) as accepted,
         count(*) filter (state = 'rejected') as rejected,
         count(*) filter (is_delivered) as delivered,
+        count(*) filter (is_delivered and latency_s <= 60) as delivered_first_attempt,
         count(*) filter (state = 'failed') as failed,
         count(*) filter (state = 'unconfirmed') as unconfirmed,
         count(*) filter (state = 'unknown') as unknown,
@@ -17,7 +18,7 @@ with measured as (
         quantile_cont(latency_s, 0.5) filter (is_delivered) as median_latency_s,
         quantile_cont(latency_s, 0.95) filter (is_delivered) as p95_latency_s
     from message_fact
-    where is_submitted and sent_at is not null
+    where is_submitted and sent_at is not null and message_type <> 'test'
     group by all
 ),
 
@@ -31,6 +32,7 @@ final as (
         accepted,
         rejected,
         delivered,
+        delivered_first_attempt,
         failed,
         unconfirmed,
         unknown,
@@ -40,6 +42,7 @@ final as (
         rate(delivered, submitted) as delivery_rate,
         wilson_low(delivered, submitted) as delivery_rate_low,
         wilson_high(delivered, submitted) as delivery_rate_high,
+        rate(delivered_first_attempt, submitted) as first_attempt_rate,
         rate(unknown, submitted) as unknown_rate,
         rate(opted_out, delivered) as opt_out_rate,
         rate(complained, delivered) as complaint_rate,

@@ -7,7 +7,7 @@ with volume as (
         coalesce(province, 'unknown') as province,
         count(*) as submitted
     from message_fact
-    where is_submitted and sent_at is not null
+    where is_submitted and sent_at is not null and message_type <> 'test'
     group by all
 ),
 

@@ -40,6 +40,7 @@ with final as (
         sum(revenue_cny) as revenue_cny,
         sum(window_revenue_cny) as window_revenue_cny
     from message_fact
+    where message_type <> 'test'  -- test phones are nobody's customers; the bill counts them by itself
     group by campaign_id, plan_id, channel, template, wave, variant, segment, sent_hour
 )
 

@@ -1,5 +1,33 @@
 -- one row per day of sending (Asia/Shanghai), channel and billing mode: our count of parts against the provider's
-with counted as (
+with tested as (
+    select
+        plan_id,
+        channel,
+        sent_hour,
+        min(sent_at) as first_sent_at,
+        count(*) filter (is_submitted) as submitted,
+        coalesce(sum(parts) filter (is_accepted), 0) as parts,
+        coalesce(sum(parts) filter (is_delivered), 0) as parts_delivered,
+        coalesce(sum(parts) filter (state in ('unknown', 'unconfirmed')), 0) as parts_unknown,
+        sum(receipt_parts) as receipt_parts,
+        sum(receipt_parts) filter (is_delivered) as receipt_parts_delivered,
+        sum(cost_cny) as cost_cny,
+        sum(cost_other_mode_cny) as cost_other_mode_cny
+    from message_fact
+    where message_type = 'test'
+    group by plan_id, channel, sent_hour
+),
+
+charged as (
+    select * from tested
+    union all by name
+    select
+        plan_id, channel, sent_hour, first_sent_at, submitted, parts, parts_delivered, parts_unknown, receipt_parts,
+        receipt_parts_delivered, cost_cny, cost_other_mode_cny
+    from message_tally
+),
+
+counted as (
     select
         business_day(tally.sent_hour) as day,
         tally.channel,
@@ -12,30 +40,36 @@ with counted as (
         sum(tally.receipt_parts_delivered)::bigint as receipt_parts_delivered,
         sum(tally.cost_cny)::decimal(18, 4) as cost_cny,
         sum(tally.cost_other_mode_cny)::decimal(18, 4) as cost_other_mode_cny
-    from message_tally as tally
+    from charged as tally
     inner join plan_in_force as plan using (plan_id)
     where tally.submitted > 0 and tally.first_sent_at is not null
     group by all
 ),
 
+billed as (select channel, day, sum(parts)::bigint as parts, count(*) as lines from bill_line group by all),
+
 final as (
     select
-        day,
-        channel,
-        billing,
-        messages,
-        our_parts_submitted,
-        our_parts_delivered,
-        our_parts_unknown,
-        case when billing = 'delivered' then our_parts_delivered else our_parts_submitted end as our_parts,
-        receipt_parts_submitted,
-        receipt_parts_delivered,
-        -- no provider's daily statistics are kept yet
-        null::bigint as provider_parts,
-        null::bigint as difference_parts,
-        cost_cny,
-        cost_other_mode_cny
+        counted.day,
+        counted.channel,
+        counted.billing,
+        counted.messages,
+        counted.our_parts_submitted,
+        counted.our_parts_delivered,
+        counted.our_parts_unknown,
+        case when counted.billing = 'delivered' then counted.our_parts_delivered else counted.our_parts_submitted end
+            as our_parts,
+        counted.receipt_parts_submitted,
+        counted.receipt_parts_delivered,
+        provider_total.parts as provider_parts,
+        provider_total.parts - our_parts as difference_parts,
+        billed.parts as bill_parts,
+        billed.parts - our_parts as bill_difference_parts,
+        counted.cost_cny,
+        counted.cost_other_mode_cny
     from counted
+    left join provider_total on provider_total.channel = counted.channel and provider_total.day = counted.day
+    left join billed on billed.channel = counted.channel and billed.day = counted.day
 )
 
 select * from final

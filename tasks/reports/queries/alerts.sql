@@ -11,7 +11,7 @@ final as (
         count(*) as alerts,
         max(value) as value, max(value_low) as value_low, max(value_high) as value_high,
         max(events) as events, max(base) as base,
-        max(advice_zh) as advice_zh, max(advice_en) as advice_en
+        max(advice_zh) as advice_zh, max(advice_en) as advice_en, max(told) as told
     from told
     group by kind, severity, kpi, line, what
 )

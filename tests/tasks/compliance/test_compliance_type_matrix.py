@@ -33,7 +33,8 @@ CHANNEL = {"marketing": "marketing", "coupon_reply": "marketing", "notification"
 CANDIDATE = {
     "token": "a", "consent": "granted", "consent_source": "shop", "consent_at": "2026-01-01",
     "consent_purpose": "营销短信", "number_type": "mobile", "phone_region": "CN", "suppression": None,
-    "messages_this_week": 0,
+    "messages_this_week": 0, "messages_this_day": 0, "number_trouble": None, "event_over_at": None,
+    "is_test_contact": False, "is_duplicate": False, "is_event_done": False,
 }  # fmt: skip
 
 
@@ -41,10 +42,13 @@ def reason(message_type: str, **changes: object) -> str | None:
     """The first reason against one candidate."""
     connection = duckdb.connect()
     row = CANDIDATE | changes
+    kinds = {bool: "BOOLEAN", int: "INTEGER"}
     columns = ", ".join(
-        f"${name}::{'INTEGER' if name == 'messages_this_week' else 'VARCHAR'} AS {name}" for name in row
+        f"${name}::{'TIMESTAMPTZ' if name == 'event_over_at' else kinds.get(type(value), 'VARCHAR')} AS {name}"
+        for name, value in row.items()
     )
-    values = {"regions": ["CN"], "weekly_cap": 3}
+    opens_at = datetime(2026, 11, 20, 10, tzinfo=BUSINESS_ZONE)
+    values = {"regions": ["CN"], "weekly_cap": 3, "daily_cap": 3, "opens_at": opens_at, "trade_authorised": True}
     used = {name: value for name, value in values.items() if name in parameters_used(message_type)}
     return connection.execute(
         f"SELECT {reason_expression(message_type)} FROM (SELECT {columns})", row | used
@@ -92,7 +96,7 @@ def test_a_suppressed_person_is_no_candidate_of_a_type_that_suppression_stops(me
 @pytest.mark.parametrize("message_type", TYPES)
 def test_hours_at_the_moment_of_sending_whatever_the_release_says(ledger, keys, message_type):
     first, last = HOURS[message_type]
-    for hour, minute in ((0, 30), (7, 59), (8, 0), (20, 59), (21, 0), (21, 59), (22, 0), (23, 59)):
+    for hour, minute in ((0, 30), (7, 59), (8, 0), (20, 50), (21, 0), (21, 50), (22, 0), (23, 50)):
         now = datetime(2026, 11, 20, hour, minute, tzinfo=BUSINESS_ZONE)
         plan_id = f"p{hour}{minute}"
         release = put_release(ledger, keys, now, people=phones(1), plan_id=plan_id, occurrence=plan_id,

@@ -9,11 +9,14 @@ import pytest
 from contacts_room import token
 from fakes import put_release
 
+from chuda.campaign.condition import parse_condition
+from chuda.campaign.segments import Segment
 from chuda.errors import ProviderTrouble, UsageError
 from tasks.contacts.erasing import erase_person
 from tasks.contacts.lookup import describe_person, export_person, find_person, suppress_person
 from tasks.contacts.reject_files import sweep_rejects
 from tasks.contacts.retention import purge_ended_consents
+from tasks.segments.refresh import refresh_segments
 
 A, B, C = "13800138000", "13900139000", "18600186000"
 HEADER = "手机号,姓名,是否同意营销短信,同意来源,同意时间,同意用途\n"
@@ -48,6 +51,22 @@ def test_a_person_is_shown_with_file_and_row_of_each_record_and_without_name_or_
     shown = {title: [dict(zip(names, row, strict=True)) for row in rows] for title, names, rows in sections}
     assert [(row["source_file"], row["source_row"]) for row in shown["records"]] == [("a.csv", 2), ("a.csv", 3)]
     assert "王小明" not in str(shown) and A not in str(shown)
+
+
+def test_segments_are_shown_as_stays_whatever_else_changed_meanwhile(room, friday_ten):
+    known(room)
+    women = Segment(name="women", label="女", condition=parse_condition("gender = 'f'"))
+    points = Segment(name="rich", label="分", condition=parse_condition("points > 0"))
+    tiers = room.workspace.settings.reference / "city_tiers.csv"
+    for day, values in enumerate(("gender = 'f'", "points = 5", "points = 0", "gender = 'm'", "gender = 'f'")):
+        with room.workspace.warehouse.write() as connection:
+            connection.execute(f"UPDATE contact_clean SET {values}")
+            refresh_segments(connection, [women, points], tiers, friday_ten + timedelta(days=day), room.gate)
+    sections = {title: rows for title, _, rows in describe_person(room.workspace, find_person(room.workspace, A))}
+    days = [
+        (name, (start - friday_ten).days, end and (end - friday_ten).days) for name, start, end in sections["segments"]
+    ]
+    assert days == [("women", 0, 3), ("rich", 1, 2), ("women", 4, None)]
 
 
 @pytest.mark.parametrize("text", ["hello", "12345", "0" * 31, ""])

@@ -19,7 +19,9 @@ from tasks.content.variables import Language
 
 MakeContext = Callable[..., ContentContext]
 LIBRARY = load_library(Path(__file__).parents[3] / "data" / "reference" / "templates")
-TRADES = {"restaurant", "after_sales", "holiday", "appointment", "wake_up", "mother_baby", "education", "retail"}
+TRADES = {
+    "account", "restaurant", "after_sales", "holiday", "appointment", "wake_up", "mother_baby", "education", "retail",
+}  # fmt: skip
 
 
 def variants(scenario: Scenario) -> list[tuple[Language, Template]]:

@@ -14,8 +14,9 @@ from chuda.clock import FixedClock, to_us
 from chuda.errors import ProviderTrouble
 from chuda.providers.protocol import MessageResult, SendResult
 from chuda.stores.ledger import open_ledger
-from chuda.stores.ledger.dispatching import Moment, RequestOutcome, adopt_orphans, claim, record
+from chuda.stores.ledger.dispatching import Moment, claim
 from chuda.stores.ledger.leases import Lease, acquire
+from chuda.stores.ledger.recording import RequestOutcome, adopt_orphans, record
 from chuda.stores.ledger.releases import Control, due_plans, marketing_releases_between, set_control, state_counts
 from chuda.stores.ledger.suppression import Suppression, remember_alternates, suppress, suppressed_among
 from chuda.stores.ledger.throttle import RateLimits, Throttle
@@ -85,8 +86,8 @@ def test_a_late_acceptance_beats_the_conclusion_that_it_was_absent(ledger, keys,
     with ledger.write() as connection:
         second = acquire(connection, "release:p1-1", "2", us)
         assert adopt_orphans(connection, second, "p1-1", us) == 1
-        record(connection, RequestOutcome("p1-1-0", 1, "not_sent", "absent"), us)
-        assert record(connection, RequestOutcome("p1-1-0", 1, "accepted"), us)
+        record(connection, [RequestOutcome("p1-1-0", 1, "not_sent", "absent")], us)
+        assert record(connection, [RequestOutcome("p1-1-0", 1, "accepted")], us)
         later = Moment(clock.now() + timedelta(seconds=1), us + 10**6, us + 10**6)
         assert not claim(connection, second, release, RATES, later, 10).started
     assert counts(ledger) == {"accepted": 1}
@@ -99,8 +100,8 @@ def test_a_late_answer_that_names_some_as_accepted_keeps_them_from_being_sent_ag
     with ledger.write() as connection:
         second = acquire(connection, "release:p1-1", "2", us)
         adopt_orphans(connection, second, "p1-1", us)
-        record(connection, RequestOutcome("p1-1-0", 1, "not_sent", "absent"), us)
-        record(connection, RequestOutcome("p1-1-0", 1, "unknown", "not_named", {1: ("accepted", "")}), us)
+        record(connection, [RequestOutcome("p1-1-0", 1, "not_sent", "absent")], us)
+        record(connection, [RequestOutcome("p1-1-0", 1, "unknown", "not_named", {1: ("accepted", "")})], us)
         later = Moment(clock.now() + timedelta(seconds=1), us + 10**6, us + 10**6)
         (again,) = claim(connection, second, release, RATES, later, 10).started
     assert again.positions == (0, 2)
@@ -111,9 +112,9 @@ def test_a_late_acceptance_is_told_even_of_a_cancelled_plan(ledger, keys, clock)
     lease = started_by(ledger, clock, release)
     us = to_us(clock.now())
     with ledger.write() as connection:
-        record(connection, RequestOutcome("p1-1-0", 1, "not_sent", "absent"), us)
+        record(connection, [RequestOutcome("p1-1-0", 1, "not_sent", "absent")], us)
         set_control(connection, "p1", Control("cancelled", "why", "test"), us)
-        assert record(connection, RequestOutcome("p1-1-0", 1, "accepted"), us)
+        assert record(connection, [RequestOutcome("p1-1-0", 1, "accepted")], us)
     assert counts(ledger) == {"accepted": 2}
     assert lease.epoch == 1
 
@@ -124,8 +125,8 @@ def test_nothing_replaces_a_certainty(ledger, keys, clock, first, then):
     release = put_release(ledger, keys, clock.now(), people=phones(2))
     started_by(ledger, clock, release)
     with ledger.write() as connection:
-        assert record(connection, RequestOutcome("p1-1-0", 1, first), 0)
-        assert not record(connection, RequestOutcome("p1-1-0", 1, then), 1)
+        assert record(connection, [RequestOutcome("p1-1-0", 1, first)], 0)
+        assert not record(connection, [RequestOutcome("p1-1-0", 1, then)], 1)
     assert counts(ledger) == {first: 2}
 
 
@@ -134,10 +135,10 @@ def test_an_answer_to_an_earlier_attempt_does_not_settle_the_present_one(ledger,
     lease = started_by(ledger, clock, release)
     us = to_us(clock.now()) + 10**6
     with ledger.write() as connection:
-        record(connection, RequestOutcome("p1-1-0", 1, "not_sent", "absent"), us)
+        record(connection, [RequestOutcome("p1-1-0", 1, "not_sent", "absent")], us)
         moment = Moment(clock.now() + timedelta(seconds=1), us, us)
         assert claim(connection, lease, release, RATES, moment, 10).started
-        record(connection, RequestOutcome("p1-1-0", 1, "accepted"), us)  # twice accepted: told, not hidden
+        record(connection, [RequestOutcome("p1-1-0", 1, "accepted")], us)  # twice accepted: told, not hidden
         assert connection.exec_driver_sql("SELECT outcome FROM attempt WHERE number = 1").scalar() == "accepted"
     assert counts(ledger) == {"intent": 2}
 
@@ -147,7 +148,7 @@ def test_a_receipt_proves_acceptance_before_a_resend(ledger, keys, clock):
     lease = started_by(ledger, clock, release)
     us = to_us(clock.now()) + 10**6
     with ledger.write() as connection:
-        record(connection, RequestOutcome("p1-1-0", 1, "not_sent", "absent"), us)
+        record(connection, [RequestOutcome("p1-1-0", 1, "not_sent", "absent")], us)
         connection.exec_driver_sql(
             "INSERT INTO receipt (channel, batch_id, position, token, status, code, parts, reported_us, received_us) "
             "VALUES ('demo', 'p1-1-0', 1, 't', 'delivered', '0', 1, 0, 0)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime
-from pathlib import Path
 
 import httpx
 import pytest
@@ -22,11 +21,8 @@ from chuda.stores.ledger.feedback import close_unanswered
 from chuda.stores.ledger.queue import open_rejects, waiting_pages
 from chuda.stores.ledger.releases import state_counts
 from chuda.stores.ledger.suppression import remember_alternates, suppressed_among
-from tasks.content.context import load_content_reference
 from tasks.feedback.processing import Processor
 from tasks.feedback.pulling import Puller
-
-ROOT = Path(__file__).parents[3]
 
 
 class Feeds:
@@ -57,11 +53,6 @@ class Forgetful(Feeds):
         assert cursor == ""
         items = [self._feeds[name].pop(0) for _ in range(min(2, len(self._feeds.get(name, []))))]
         return Page(items, "", more=len(items) == 2)
-
-
-@pytest.fixture(scope="module")
-def words():
-    return load_content_reference(ROOT / "data" / "reference").reply_words
 
 
 def pull(ledger, keys, clock, words, provider=None, **feeds):

@@ -12,9 +12,7 @@ import pytest
 from fakes import phones, put_release
 
 from chuda.clock import to_us
-from chuda.keys import save_keys
 from chuda.records.channel import load_channel
-from chuda.stores.ledger import open_ledger, start_simulated_clock
 from chuda.stores.ledger.releases import state_counts
 from chuda.stores.ledger.suppression import Suppression, remember_alternates, suppress, suppressed_among
 from tasks.feedback.stage import collect_feedback
@@ -41,19 +39,6 @@ def provider_port():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
     server.shutdown()
-
-
-@pytest.fixture
-def workspace_ledger(tmp_path, keys, clock, monkeypatch):
-    """The ledger of a workspace that this process's environment names."""
-    for name, value in {"HOME": tmp_path, "CAMPAIGNS": tmp_path, "REFERENCE": ROOT / "data/reference"}.items():
-        monkeypatch.setenv(f"CHUDA_{name}", str(value))
-    monkeypatch.setenv("CHUDA_DEMO_TOKEN", "secret")
-    save_keys(tmp_path / "keys", keys)
-    ledger = open_ledger(tmp_path / "ledger.sqlite", keys)
-    start_simulated_clock(ledger, clock.now())
-    yield ledger
-    ledger.close()
 
 
 def channel_record(port):

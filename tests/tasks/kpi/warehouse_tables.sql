@@ -56,6 +56,25 @@ create table rollout_check (
 create table rollout_end (
     plan_id varchar, outcome varchar, people bigint, sentence_zh varchar, sentence_en varchar, ended_at timestamptz
 );
+create table alert_delivery (alert_id varchar, target varchar, outcome varchar, detail varchar, "at" timestamptz);
 create table approval_missed (
     plan_id varchar, campaign_id varchar, event varchar, releases bigint, messages bigint, "at" timestamptz
+);
+create table provider_total (
+    channel varchar not null, day date not null, parts bigint not null, delivered bigint, failed bigint,
+    messages bigint, delivered_parts bigint, asked_at timestamptz not null, primary key (channel, day)
+);
+create table bill_line (
+    channel varchar not null, day date not null, line integer not null, message_id varchar, token varchar,
+    parts integer not null, fee_cny decimal(18, 4), source varchar not null
+);
+create table channel_judged (
+    test_id varchar not null, channel varchar not null, stage varchar not null, verdict varchar not null,
+    messages bigint not null, first_attempt bigint, said_zh varchar not null, said_en varchar not null,
+    decided_at timestamptz not null, expires_at timestamptz not null
+);
+create table channel_alarm (
+    kind varchar not null, severity varchar not null, campaign_id varchar, subject varchar not null, kpi varchar,
+    value double, line double, value_low double, value_high double, events bigint, base bigint, p_value double,
+    since_at timestamptz not null, advice_zh varchar not null, advice_en varchar not null
 );

@@ -11,6 +11,7 @@ import pytest
 
 from chuda.errors import Refused
 from chuda.records.channel import ChannelRecord
+from chuda.windows import DailyWindow
 from tasks.planning.filing import drop_unfiled
 from tasks.planning.numbering import number_messages
 from tasks.planning.texts import RenderedTexts
@@ -47,14 +48,15 @@ def staged(count: int = 95) -> pl.DataFrame:
         token = hashlib.sha256(str(n).encode()).hexdigest()[:32]
         rows.append((token, "all", f"【橙柚生活】{who}您好{offer}，拒收请回复R", "2026-11-20 10:00:00"))
     frame = pl.DataFrame(rows, schema=["token", "wave", "text", "send_at"], orient="row")
-    return frame.with_columns(pl.col("send_at").str.to_datetime())
+    moment = pl.col("send_at").str.to_datetime().dt.replace_time_zone("Asia/Shanghai")
+    return frame.with_columns(send_at=moment, expires_at=moment.dt.offset_by("1d"))
 
 
 def numbered(adapter: str) -> pl.DataFrame:
     with duckdb.connect() as connection:
         connection.register("frame", staged().to_arrow())
         connection.execute("CREATE TABLE message_staged AS SELECT * FROM frame")
-        number_messages(connection, channel(adapter), first_number=3)
+        number_messages(connection, channel(adapter), DailyWindow(480, 1260), first_number=3)
         return connection.execute("SELECT * FROM message_numbered").pl()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from pathlib import Path
 from typing import get_args
@@ -10,6 +11,8 @@ import pytest
 from kpi_world import World, read_yaml
 
 from tasks.compliance.rules import RULES
+from tasks.kpi.alerts import Kind
+from tasks.kpi.catalog import published_marts
 from tasks.kpi.lines import Verdict
 from tasks.kpi.receipt_codes import Category
 from tasks.reports import wording
@@ -37,6 +40,13 @@ def test_every_reason_cause_and_verdict_has_a_name() -> None:
         *(f"verdict_{verdict}" for verdict in get_args(Verdict)),
     }
     assert expected <= set(CATALOGUE)
+
+
+def test_every_kind_of_alert_has_a_sentence() -> None:
+    alert = next(mart for mart in published_marts() if mart.name == "alert")
+    kinds = {*get_args(Kind), *re.findall(r"'(\w+)' as kind", alert.sql)}
+    assert len(kinds) >= 8
+    assert {f"alert_{kind}" for kind in kinds} <= set(CATALOGUE)
 
 
 def test_what_nobody_named_keeps_its_own_name() -> None:

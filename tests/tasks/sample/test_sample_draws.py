@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -82,3 +84,8 @@ def test_unassigned_prefixes_are_unknown_to_the_phone_package(table: PrefixTable
     assert known
     assert not known & set(table.unassigned.tolist())
     assert len(table.unassigned) > 50_000
+
+
+def test_every_area_code_is_one() -> None:
+    codes = load_prefix_table().area_codes
+    assert [code for code in codes if not re.fullmatch(r"0(?:10|2[0-9]|[3-9][0-9]{2})", code)] == []

@@ -1,0 +1,180 @@
+"""What earns a channel its trust: the three-stage test, the monthly canary, proofs; all can be taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from prefect import flow
+
+from chuda.clock import from_us, to_us
+from chuda.stores.ledger.channels import TestStep, verdicts_of
+from chuda.stores.ledger.releases import due_plans
+from chuda.workspace import open_workspace
+from flows.campaign import Progress, build_plan, current_progress
+from tasks.channels.fitness import reasons_against
+from tasks.channels.stage import (
+    ask_statistics,
+    begin_test,
+    draw_canary,
+    find_channel,
+    judge_canaries,
+    judge_test,
+    plan_holiday_sends,
+    plan_proofs,
+    write_canary_file,
+)
+from tasks.channels.stage import running_tests as find_running
+from tasks.channels.stage import test_steps as find_steps
+from tasks.channels.testing import next_moment
+from tasks.dispatch.stage import approve_plan, dispatch
+from tasks.feedback.stage import collect_feedback
+from tasks.planning.briefing import load_channels
+
+
+@flow(name="test-channel", persist_result=False)
+def test_channel(channel: str, wait: bool = False, approved_by: str | None = None) -> str:
+    """Begin the three-stage test of a channel, or take up the one that runs, and do what is due.
+
+    Nothing has to stay alive over its half-hours and days: the sends are plans, what is due is in the ledger, and this
+    flow may be run as often as one likes.
+
+    Args:
+        channel: the channel's name.
+        wait: wait until the test is over (instant in simulated time).
+        approved_by: who approves the sends; enough for simulator channels only. On a real channel each send is a
+            release to be approved: `chuda approve PLAN --code …`.
+
+    Returns:
+        The test's id.
+    """
+    progress = current_progress()
+    with open_workspace() as workspace:
+        running = [test_id for test_id, name in find_running(workspace).items() if name == channel]
+    if running:
+        test_id = running[0]
+    else:
+        begun = progress.run(lambda: begin_test(channel))
+        test_id = begun.details["test_id"]
+        _approve(begun.details["plans"], channel, approved_by, progress)
+    while True:
+        moment = _advance(test_id, approved_by, progress)
+        if moment is None or not wait:
+            return test_id
+        with open_workspace() as workspace:
+            asyncio.run(workspace.clock.sleep_until(moment))
+
+
+def _approve(plans: str, channel: str, approved_by: str | None, progress: Progress) -> None:
+    with open_workspace() as workspace:
+        is_simulator = find_channel(workspace.settings, channel).simulator
+    if approved_by and is_simulator:
+        for plan_id in plans.split():
+            progress.run(lambda plan_id=plan_id: approve_plan(plan_id, approved_by))  # type: ignore[misc]
+
+
+def _advance(test_id: str, approved_by: str | None, progress: Progress) -> datetime | None:
+    """Send and judge what is due of a test; when there is something to do again, None if it is over."""
+    with open_workspace() as workspace:
+        now_us = to_us(workspace.clock.now())
+        steps = find_steps(workspace, test_id)
+        with workspace.ledger.read() as ledger:
+            sendable = set(due_plans(ledger, now_us))
+    for step in steps:
+        if step.plan_id in sendable and step.state == "open":
+            progress.run(lambda plan_id=step.plan_id: dispatch(plan_id, False))  # type: ignore[misc]
+    if _is_ripe(steps, now_us):
+        progress.run(collect_feedback)
+        judged = progress.run(lambda: judge_test(test_id))
+        _approve(judged.details["plans"], test_id.rpartition("-")[0], approved_by, progress)
+    with open_workspace() as workspace:
+        moment_us = next_moment(find_steps(workspace, test_id), to_us(workspace.clock.now()))
+    return None if moment_us is None else from_us(moment_us)
+
+
+def _is_ripe(steps: list[TestStep], now_us: int) -> bool:
+    return any(step.state == "open" and step.judge_us <= now_us for step in steps)
+
+
+@flow(name="resume-channel-tests", persist_result=False)
+def resume_channel_tests() -> list[str]:
+    """Do what is due of every test that runs, and plan the holiday part of those that wait for a holiday.
+
+    Returns:
+        The tests that were taken up.
+    """
+    progress = current_progress()
+    progress.run(plan_holiday_sends)
+    with open_workspace() as workspace:
+        tests = list(find_running(workspace))
+    for test_id in tests:
+        _advance(test_id, None, progress)
+    return tests
+
+
+@flow(name="send-proofs", persist_result=False)
+def send_proofs(plan_id: str, approved_by: str | None = None, number: int = 1) -> list[str]:
+    """Send each variant of a plan, in its own words, to the test phones; repeating it sends nothing twice.
+
+    Args:
+        plan_id: the plan to prove.
+        approved_by: who approves; enough for simulator channels only.
+        number: a higher one sends the same again.
+
+    Returns:
+        The plans of the proofs; on a real channel they wait for their approval.
+    """
+    progress = current_progress()
+    planned = progress.run(lambda: plan_proofs(plan_id, number))
+    plans = planned.details["plans"].split()
+    if approved_by:
+        for proof in plans:
+            progress.run(lambda proof=proof: approve_plan(proof, approved_by))  # type: ignore[misc]
+            progress.run(lambda proof=proof: dispatch(proof, True))  # type: ignore[misc]
+    return plans
+
+
+@flow(name="monthly-canary", persist_result=False)
+def monthly_canary(channels: list[str] | None = None, approved_by: str | None = None, number: int = 1) -> list[str]:
+    """Plan this month's canary of every marketing channel: 1% of the volume, neutral, lawful and capped.
+
+    Args:
+        channels: which; by default all that may carry marketing now.
+        approved_by: who approves and has it sent; enough for simulator channels only.
+        number: a higher one makes a further canary in the same month, e.g. to see whether a cell is well again.
+
+    Returns:
+        The plans; what is approved of them the dispatch schedule sends.
+    """
+    progress = current_progress()
+    plans = []
+    for channel in channels or _marketing_channels():
+        with open_workspace() as workspace:
+            path = str(write_canary_file(workspace, channel, number))
+        plan_id = build_plan(path, progress, draw_canary)
+        plans.append(plan_id)
+        if approved_by:
+            progress.run(lambda plan_id=plan_id: approve_plan(plan_id, approved_by))  # type: ignore[misc]
+            progress.run(lambda plan_id=plan_id: dispatch(plan_id, True))  # type: ignore[misc]
+    return plans
+
+
+def _marketing_channels() -> list[str]:
+    with open_workspace() as workspace:
+        now, records = workspace.clock.now(), load_channels(workspace.settings)
+        with workspace.ledger.read() as ledger:
+            verdicts = verdicts_of(ledger)
+    return [
+        name
+        for name, record in records.items()
+        if "marketing" in record.message_types and not reasons_against(record, "marketing", verdicts, now)
+    ]
+
+
+@flow(name="watch-canaries", persist_result=False)
+def watch_canaries() -> None:
+    """Judge the canaries whose receipts are complete, and ask the providers what they counted: the daily look."""
+    progress = current_progress()
+    progress.run(collect_feedback)
+    progress.run(judge_canaries)
+    progress.run(ask_statistics)

@@ -1,0 +1,59 @@
+"""Which channel a campaign uses: the first of its list that may carry it today; and what the others could take over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from chuda.errors import Refused
+from chuda.records.channel import ChannelRecord
+from chuda.settings import Settings
+from chuda.stores.ledger import open_ledger
+from chuda.stores.ledger.channels import Verdict, verdicts_of
+from tasks.channels.fitness import reasons_against
+
+# What a text was written for: a channel that differs in one of these cannot take over a message as it is.
+_SAME = ("opt_out_wording", "variables_allowed", "links", "click_tracking", "simulator")
+
+
+def read_verdicts(settings: Settings) -> list[Verdict]:
+    """The verdicts of all tests of the workspace."""
+    ledger = open_ledger(settings.ledger_target)
+    try:
+        with ledger.read() as connection:
+            return verdicts_of(connection)
+    finally:
+        ledger.close()
+
+
+def rank_channels(
+    names: Sequence[str], channels: Mapping[str, ChannelRecord], message_type: str, verdicts: Sequence[Verdict],
+    now: datetime, signatures: frozenset[str],
+) -> tuple[list[ChannelRecord], list[str]]:  # fmt: skip
+    """The channels of a list that may carry messages of a type now, in its order, and a warning for each that may not.
+
+    Raises:
+        Refused: none may; every reason, by name.
+    """
+    fit: list[ChannelRecord] = []
+    against: list[str] = []
+    for name in names:
+        reasons = reasons_against(channels[name], message_type, verdicts, now, signatures)
+        against += [str(reason) for reason in reasons]
+        fit += [] if reasons else [channels[name]]
+    if not fit:
+        raise Refused("\n".join(against))
+    return fit, against
+
+
+def able_to_take_over(main: ChannelRecord, others: Sequence[ChannelRecord]) -> list[ChannelRecord]:
+    """Those of the others through which a text written for `main` may leave unchanged, when and to whom it could."""
+    return [
+        other
+        for other in others
+        if all(getattr(main, name) == getattr(other, name) for name in _SAME)
+        and set(main.coverage) <= set(other.coverage)
+        and (main.links != "filed" or set(main.filed_links) <= set(other.filed_links))
+        and other.window.start_minute <= main.window.start_minute
+        and main.window.end_minute <= other.window.end_minute
+    ]
