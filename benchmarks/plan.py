@@ -63,14 +63,17 @@ COLUMNS = (
     "points, points_expire_on, consent, consent_source, consent_at, consent_purpose, source_id, updated_at"
 )
 _PEOPLE = """
-INSERT INTO contact_clean
-SELECT sha256(i::varchar)[1:32], 'CN', ['mobile', 'unicom', 'telecom'][1 + i % 3], 'mobile',
-    ['广东', '浙江', '四川', '北京'][1 + i % 4], '深圳',
-    ['王', '李', '张', '欧阳'][1 + i % 4] || ['明', '芳', '伟'][1 + i % 3], ['王', '李', '张', '欧阳'][1 + i % 4],
-    ['f', 'm', NULL][1 + i % 3], '深圳', date '1970-01-01' + (i % 15000)::integer, NULL, NULL, 'zh-Hans',
-    hash(i) % 10000, date '2026-12-01' + (i % 60)::integer, NULL, if(i % 20 = 0, 'none', 'granted'), '门店小程序',
-    timestamptz '2026-08-01 10:00:00+08', if(i % 50 = 0, '售后服务', '营销短信'), 'M' || i, i::uinteger, 'f', 'i', true,
-    NULL, timestamptz '2026-10-01 00:00:00+08'
+INSERT INTO contact_clean BY NAME
+SELECT sha256(i::varchar)[1:32] AS token, 'CN' AS phone_region, ['mobile', 'unicom', 'telecom'][1 + i % 3] AS carrier,
+    'mobile' AS number_type, ['广东', '浙江', '四川', '北京'][1 + i % 4] AS province, '深圳' AS phone_city,
+    '深圳' AS city,
+    ['王', '李', '张', '欧阳'][1 + i % 4] || ['明', '芳', '伟'][1 + i % 3] AS name,
+    ['王', '李', '张', '欧阳'][1 + i % 4] AS surname, ['f', 'm', NULL][1 + i % 3] AS gender,
+    date '1970-01-01' + (i % 15000)::integer AS birthday, 'zh-Hans' AS language, (hash(i) % 10000)::bigint AS points,
+    date '2026-12-01' + (i % 60)::integer AS points_expire_on, if(i % 20 = 0, 'none', 'granted') AS consent,
+    '门店小程序' AS consent_source, timestamptz '2026-08-01 10:00:00+08' AS consent_at,
+    if(i % 50 = 0, '售后服务', '营销短信') AS consent_purpose, 'M' || i AS source_id, i::uinteger AS source_row,
+    'f' AS source_file, 'i' AS import_id, true AS states_consent, timestamptz '2026-10-01 00:00:00+08' AS updated_at
 FROM range($people) r (i)
 """
 

@@ -11,7 +11,8 @@ from chuda.clock import from_us, to_us
 from chuda.stores.ledger.channels import TestStep, verdicts_of
 from chuda.stores.ledger.releases import due_plans
 from chuda.workspace import open_workspace
-from flows.campaign import Progress, build_plan, current_progress
+from flows.campaign import build_plan
+from flows.progress import Progress, current_progress
 from tasks.channels.fitness import reasons_against
 from tasks.channels.stage import (
     ask_statistics,

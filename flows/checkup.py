@@ -14,6 +14,7 @@ from chuda.keys import load_keys
 from chuda.records.licence import licence_problems
 from chuda.settings import Settings, environment, read_settings
 from chuda.stores.ledger import open_clock, open_ledger
+from chuda.stores.ledger.approvers import list_approvers
 from tasks.planning.briefing import load_all_segments, load_channels
 
 _LEAST_FREE_GB = 5
@@ -32,7 +33,7 @@ def examine() -> list[Finding]:
     """Look at everything; a check that fails is a finding, never an exception."""
     settings = read_settings()
     findings = []
-    for check in (_python, _disk, _keys_and_ledger, _stores, _segments, _channels):
+    for check in (_python, _disk, _keys_and_ledger, _stores, _segments, _channels, _approvers):
         findings += _guarded(check, settings)
     return findings
 
@@ -106,6 +107,21 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         else:
             kind = "simulator" if record.simulator else record.adapter
             yield Finding("ok", f"channel {name} ({kind})")
+
+
+def _approvers(settings: Settings) -> Iterator[Finding]:
+    ledger = open_ledger(settings.ledger_target)
+    try:
+        with ledger.read() as connection:
+            approvers = list_approvers(connection)
+    finally:
+        ledger.close()
+    for approver in approvers:
+        left = approver.recovery_codes_left
+        advice = "" if left > 2 else f"chuda init --approver {approver.name} makes new ones"
+        yield Finding("ok" if left > 2 else "warn", f"{approver.name} may approve, {left} recovery codes left", advice)
+    if not approvers and any(not record.simulator for record in load_channels(settings).values()):
+        yield Finding("warn", "nobody may approve real sends yet", "chuda init --approver NAME")
 
 
 def _today(settings: Settings) -> date:

@@ -24,6 +24,7 @@ from flows.commands import (
     inbox,
     kpi,
     notify,
+    recurring,
     watching,
     workspace,
 )
@@ -41,8 +42,8 @@ for group in (
     contacts,
     checking,
     campaigns,
-    experiments,
     approvers,
+    recurring,
     channels,
     feedback,
     inbox,
@@ -51,6 +52,7 @@ for group in (
     watching,
     notify,
     kpi,
+    experiments,
 ):
     group.register(app)
 

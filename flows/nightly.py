@@ -20,6 +20,7 @@ from tasks.dispatch.stage import dispatch, watch_approvals
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis, tell_alerts
 from tasks.planning.due import NobodyDue, find_due_campaigns
+from tasks.planning.stage import cover_occurrence
 from tasks.segments.stage import refresh_all_segments
 
 # What restricts comes first: a do-not-contact list is in force before anything is planned.
@@ -75,7 +76,9 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
     plans = []
     for path in due:
         try:
-            plans.append(build_plan(str(path), progress))
+            plan_id = build_plan(str(path), progress)
+            plans.append(plan_id)
+            progress.run(lambda path=path, plan_id=plan_id: cover_occurrence(str(path), plan_id))  # type: ignore[misc]
         except NobodyDue:
             continue
         except ChudaError as error:

@@ -12,9 +12,23 @@ from chuda.workspace import open_workspace
 
 ROOT = Path(__file__).parents[1]
 CONSENT = {
-    "同意营销": "是", "同意来源": "门店小程序", "同意时间": "2026-08-01 10:00:00", "同意用途": "营销短信",
+    "是否同意营销短信": "是", "同意来源": "门店小程序", "同意时间": "2026-08-01 10:00:00", "同意用途": "营销短信",
 }  # fmt: skip
 BUSINESS = "name: shop\nlicence_name: 广州橙柚生活商贸有限公司\nsignatures: [橙柚生活]\n"
+
+REMINDER = """
+id: reminder
+name: 预约提醒
+type: notification
+trade: retail
+sender: business.yaml
+channels: [demo-notice]
+audience: {segments: [everyone]}
+template:
+  text: 【橙柚生活】{salutation}，您预约了{appointment_at}到店，如需改期请致电400-820-0000
+schedule:
+  recurring: {every: night, event: appointment, offset_days: -1, slot: "10:00-11:30", catch_up_days: 1}
+"""
 
 
 def phone(number: int) -> str:

@@ -22,7 +22,7 @@ from chuda.clock import BUSINESS_ZONE, Clock
 from chuda.errors import ProviderTrouble
 from chuda.providers import acs3
 from chuda.providers.codes import whole_request
-from chuda.providers.feeds import parts_field, time_field
+from chuda.providers.feeds import Unreadable, parts_field, text_field, time_field
 from chuda.providers.numbers import from_aliyun, to_aliyun
 from chuda.providers.protocol import (
     ClickEvent,
@@ -227,19 +227,22 @@ def _status(row: Mapping[str, Any]) -> str:
 
 
 def read_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
-    """One item of a receipt push (SmsReport)."""
-    is_good = str(item["success"]).lower() == "true"
+    """One item of a receipt push (SmsReport); raises `Unreadable`."""
+    said = str(item.get("success")).lower()
+    if said not in ("true", "false"):
+        raise Unreadable("status_unknown")
     return ReceiptEvent(
         message_id="",
-        phone=from_aliyun(str(item["phone_number"])),
-        status="delivered" if is_good else "failed",
-        code=str(item.get("err_code") or ("DELIVERED" if is_good else "UNKNOWN")),
-        parts=parts_field(item, "sms_size") or 1,
+        phone=from_aliyun(text_field(item, "phone_number")),
+        status="delivered" if said == "true" else "failed",
+        code=text_field(item, "err_code", is_needed=False),
+        parts=parts_field(item, "sms_size"),
         reported_at=time_field(item, "report_time"),
-        batch_id=str(item.get("out_id") or ""),
+        batch_id=text_field(item, "out_id", is_needed=False),
     )
 
 
 def read_reply(item: Mapping[str, Any]) -> ReplyEvent:
-    """One item of a reply push (SmsUp)."""
-    return ReplyEvent(from_aliyun(str(item["phone_number"])), str(item["content"]), time_field(item, "send_time"))
+    """One item of a reply push (SmsUp); raises `Unreadable`."""
+    phone = from_aliyun(text_field(item, "phone_number"))
+    return ReplyEvent(phone, text_field(item, "content"), time_field(item, "send_time"))

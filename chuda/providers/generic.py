@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from chuda.errors import ProviderTrouble
+from chuda.message_types import rules_of
 from chuda.providers.feeds import Unreadable, parts_field, read_items, text_field, time_field
 from chuda.providers.protocol import (
     ClickEvent,
@@ -43,7 +44,8 @@ class GenericProvider:
         body = {
             "batch_id": batch_id,
             "messages": [
-                {"message_id": m.message_id, "phone": m.phone, "text": m.text, "type": m.message_type} for m in messages
+                {"message_id": m.message_id, "phone": m.phone, "text": m.text, "type": _told_type(m.message_type)}
+                for m in messages
             ],
         }
         request = self._client.build_request("POST", "/messages", json=body)
@@ -147,6 +149,11 @@ def _answered(item: dict[str, Any]) -> MessageResult:
 def _found(item: dict[str, Any]) -> MessageResult:
     # "failed" is what the network made of an accepted message; its receipt will say so.
     return MessageResult("accepted", str(item["status"]))
+
+
+def _told_type(message_type: str) -> str:
+    # An answer to a keyword is marketing to the outside.
+    return rules_of(message_type).channel or message_type
 
 
 def read_receipt(item: Mapping[str, Any]) -> ReceiptEvent:

@@ -30,7 +30,7 @@ PUSH_FORMS: Mapping[str, PushForm] = {
     "aliyun": PushForm(aliyun.read_receipt, aliyun.read_reply, aliyun.PUSH_ANSWER),
     "tencent": PushForm(tencent.read_pushed_receipt, tencent.read_pushed_reply, tencent.PUSH_ANSWER),
 }
-"""By adapter; the generic protocol has no push."""
+"""By adapter; the generic protocol is pushed as it is pulled."""
 
 
 def open_provider(

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
 
@@ -20,7 +20,7 @@ from chuda.clock import Clock
 from chuda.errors import ProviderTrouble
 from chuda.providers import tc3
 from chuda.providers.codes import each_message, find_meaning, whole_request
-from chuda.providers.feeds import epoch_field, read_items, time_field
+from chuda.providers.feeds import Unreadable, epoch_field, read_items, text_field, time_field
 from chuda.providers.numbers import from_e164, to_e164
 from chuda.providers.protocol import (
     ClickEvent,
@@ -227,38 +227,48 @@ def _status(row: Mapping[str, Any]) -> str:
     return "delivered" if row.get("ReportStatus") == "SUCCESS" else "failed"
 
 
-def read_pulled_receipt(row: Mapping[str, Any]) -> ReceiptEvent:
-    """One item of PullSmsSendStatus."""
+def read_pulled_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
+    """One item of PullSmsSendStatus; raises `Unreadable`. It tells no size: the bill counts by the answers' Fee."""
     return ReceiptEvent(
         message_id="",
-        phone=from_e164(str(row["PhoneNumber"])),
-        status="delivered" if row["ReportStatus"] == "SUCCESS" else "failed",
-        code=str(row.get("Description") or "UNKNOWN"),
-        parts=1,  # a status tells no size; the bill counts by the answers' Fee
-        reported_at=epoch_field(row, "UserReceiveTime"),
-        batch_id=str(row.get("SessionContext") or ""),
+        phone=from_e164(text_field(item, "PhoneNumber")),
+        status=_reported(text_field(item, "ReportStatus")),
+        code=text_field(item, "Description", is_needed=False),
+        parts=0,
+        reported_at=epoch_field(item, "UserReceiveTime"),
+        batch_id=text_field(item, "SessionContext", is_needed=False),
     )
 
 
-def read_pulled_reply(row: Mapping[str, Any]) -> ReplyEvent:
-    """One item of PullSmsReplyStatus."""
-    return ReplyEvent(from_e164(str(row["PhoneNumber"])), str(row["ReplyContent"]), epoch_field(row, "ReplyTime"))
+def read_pulled_reply(item: Mapping[str, Any]) -> ReplyEvent:
+    """One item of PullSmsReplyStatus; raises `Unreadable`."""
+    phone = from_e164(text_field(item, "PhoneNumber"))
+    return ReplyEvent(phone, text_field(item, "ReplyContent"), epoch_field(item, "ReplyTime"))
 
 
 def read_pushed_receipt(item: Mapping[str, Any]) -> ReceiptEvent:
-    """One item of a status push."""
+    """One item of a status push; raises `Unreadable`."""
     return ReceiptEvent(
         message_id="",
-        phone=from_e164(f"+{item['nationcode']}{item['mobile']}"),
-        status="delivered" if item["report_status"] == "SUCCESS" else "failed",
-        code=str(item.get("errmsg") or "UNKNOWN"),
-        parts=1,
+        phone=_pushed_phone(item),
+        status=_reported(text_field(item, "report_status")),
+        code=text_field(item, "errmsg", is_needed=False),
+        parts=0,
         reported_at=time_field(item, "user_receive_time"),
-        batch_id=str(item.get("ext") or ""),
+        batch_id=text_field(item, "ext", is_needed=False),
     )
 
 
 def read_pushed_reply(item: Mapping[str, Any]) -> ReplyEvent:
-    """A pushed reply; Tencent pushes them one by one."""
-    phone = from_e164(f"+{item['nationcode']}{item['mobile']}")
-    return ReplyEvent(phone, str(item["text"]), epoch_field(item, "time"))
+    """A pushed reply, which Tencent pushes one by one; raises `Unreadable`."""
+    return ReplyEvent(_pushed_phone(item), text_field(item, "text"), epoch_field(item, "time"))
+
+
+def _pushed_phone(item: Mapping[str, Any]) -> str:
+    return from_e164(f"+{text_field(item, 'nationcode')}{text_field(item, 'mobile')}")
+
+
+def _reported(status: str) -> Literal["delivered", "failed"]:
+    if status not in ("SUCCESS", "FAIL"):
+        raise Unreadable("status_unknown")
+    return "delivered" if status == "SUCCESS" else "failed"

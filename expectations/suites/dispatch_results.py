@@ -19,7 +19,8 @@ DISPATCH_RESULTS = Suite(
             "SELECT 1 AS n FROM (SELECT coalesce(sum(size), 0) AS sealed FROM {batch} WHERE plan_id = '$plan') s,"
             " (SELECT count(*) AS released FROM plan_message m WHERE m.plan_id = '$plan' AND EXISTS"
             " (SELECT 1 FROM {batch} b WHERE b.release_id = m.plan_id || '-' || m.release_number)) p"
-            " WHERE s.sealed <> p.released",
+            # Answers to keywords are released by the feedback, not by a plan in the warehouse.
+            " WHERE s.sealed <> p.released AND EXISTS (SELECT 1 FROM plan_made m WHERE m.plan_id = '$plan')",
         ),
         no_rows(
             "nobody_twice",

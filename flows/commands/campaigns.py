@@ -17,6 +17,17 @@ from flows.commands.watching import status
 if TYPE_CHECKING:
     from tasks.content.findings import Finding
 
+_STOPS = {
+    "done": ("没有可发的了", "nothing more to send"),
+    "paused": ("计划已暂停", "the plan is paused"),
+    "cancelled": ("计划已取消", "the plan was cancelled"),
+    "expired": ("已过期", "its time is over"),
+    "window_closed": ("时段或允许时间未到", "outside its slot or the allowed hours"),
+    "release_gap": ("与上一批间隔 10 分钟", "ten minutes after the release before it"),
+    "busy": ("另一个进程正在发", "another process is sending it"),
+    "lease_lost": ("已由另一个进程接手", "another process has taken it over"),
+    "unknown_open": ("还有结果未知的，稍后再查", "some outcomes are not known yet; ask again later"),
+}
 CampaignFile = Annotated[Path, typer.Argument(help="campaign file (YAML)")]
 PlanId = Annotated[str, typer.Argument(help="plan id, as `chuda plan` prints it")]
 
@@ -60,12 +71,13 @@ def _show_plan(
     from tasks.planning.figures import read_figures
     from tasks.planning.review import flags_of_plan
     from tasks.planning.summary import plan_lines
+    from tasks.reports.report import segment_names
 
     with open_workspace() as workspace, workspace.warehouse.read() as connection:
         figures = read_figures(connection, plan_id)
         flags = flags_of_plan(connection, workspace.settings, figures) if flags is None else flags
         found = compare_plans(connection, diff, plan_id) if diff else None
-    lines = plan_lines(figures, language(), flags, warnings)
+    lines = plan_lines(figures, language(), flags, warnings, segment_names(language()))
     if found:
         lines += ["", *difference_lines(found, language())]
     said = [{"rule": one.rule, "excerpt": one.excerpt, "message": one.message(language())} for one in flags]
@@ -108,7 +120,9 @@ def send(plan_id: PlanId, wait: Annotated[bool, typer.Option(help="wait for the 
         for one in reports:
             at = one.resume_at.isoformat(timespec="minutes") if one.resume_at else ""
             data = {"stop": one.stop, "requests": one.requests, "adopted": one.adopted, "resume_at": at}
-            show(data, f"{one.stop}: {one.requests} {say('个请求', 'requests')} {at and say('下次 ', 'next ') + at}")
+            why = say(*_STOPS.get(one.stop, (one.stop, one.stop)))
+            following = say(f"，下次 {at}", f", next {at}") if at else ""
+            show(data, f"{one.stop}: {why}; {one.requests} {say('个请求', 'requests')}{following}")
     status(plan_id)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.output import StageLines, say, show
+from flows.commands.serving import serve
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +19,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="回执、回复、点击 / receipts, replies, clicks", no_args_is_help=True)
     group.callback()(_feedback)
     group.command("pull")(pull)
+    group.command("serve")(serve)
+    group.command("clicks")(import_clicks)
     app.add_typer(group, name="feedback")
 
 
@@ -40,6 +43,23 @@ def pull() -> None:
     show(dict(result.details), text)
     if trouble:
         raise ProviderTrouble(say(f"这些渠道没有取到，请稍后再取：{trouble}", f"pull these channels again: {trouble}"))
+
+
+def import_clicks(
+    files: Annotated[list[Path], typer.Argument(help="CSV: phone, clicked_at, link, message_id, user_agent")],
+    channel: Annotated[str, typer.Option(help="the channel whose links were clicked")],
+) -> None:
+    """Take in a click log of a site or provider; the same file twice counts once, programs are told apart."""
+    from chuda.workspace import open_workspace
+    from tasks.feedback.click_log import read_click_log
+    from tasks.feedback.stage import process_queue
+
+    with open_workspace() as workspace:
+        rows = sum(read_click_log(workspace, path, channel) for path in files)
+        counts = process_queue(workspace)
+    names = ("clicks", "scanners", "duplicates", "rejects")
+    told = ", ".join(f"{name} {counts[name]}" for name in names)
+    show({"rows": rows, **{name: counts[name] for name in names}}, f"{rows} -> {told}")
 
 
 def nightly() -> None:

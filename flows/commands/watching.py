@@ -28,6 +28,10 @@ STATES = {
     "suppressed": ("发送前退订等，没发", "opted out and the like before sending"),
     "expired": ("过期，没发", "expired, not sent"),
     "cancelled": ("取消，没发", "cancelled, not sent"),
+}
+PLAN_STATES = {
+    "cancelled": ("已取消", "cancelled"),
+    "expired": ("已过期", "expired"),
     "running": ("发送中", "running"),
     "paused": ("已暂停", "paused"),
     "done": ("已完成", "done"),
@@ -44,8 +48,13 @@ def register(app: typer.Typer) -> None:
 
 
 def state_name(state: str) -> str:
-    """A state for people."""
+    """The state of messages for people."""
     return say(*STATES.get(state, (state, state)))
+
+
+def plan_state_name(state: str) -> str:
+    """The state of a plan or a release for people."""
+    return say(*PLAN_STATES.get(state, (state, state)))
 
 
 def status(plan_id: PlanId) -> None:
@@ -62,7 +71,7 @@ def _status_lines(standing: PlanStanding) -> Iterator[str]:
     control = standing.control
     state = "done" if control.state == "running" and not standing.open else control.state
     why = ", ".join(part for part in (control.reason, control.by) if part) if state in ("paused", "cancelled") else ""
-    yield f"{standing.plan_id} ({standing.campaign_id}, {standing.channel}): {state_name(state)}" + (
+    yield f"{standing.plan_id} ({standing.campaign_id}, {standing.channel}): {plan_state_name(state)}" + (
         f" ({why})" if why else ""
     )
     for name, messages in sorted(standing.states.items(), key=lambda item: (list(STATES).index(item[0]), item)):
@@ -75,7 +84,7 @@ def _status_lines(standing: PlanStanding) -> Iterator[str]:
     for one in standing.releases:
         by = say(f"{one.approved_by} 批准（{one.method}）", f"approved by {one.approved_by} ({one.method})")
         line = f"  {one.release_id}: {one.size:,}, {one.opens_at:%m-%d %H:%M}–{one.expires_at:%m-%d %H:%M}, "
-        yield line + state_name(one.state) + (f", {by}" if one.approved_by else "")
+        yield line + plan_state_name(one.state) + (f", {by}" if one.approved_by else "")
 
 
 def _control(plan_id: str, state: str, reason: str) -> None:
@@ -139,8 +148,8 @@ def _show_day(day: CalendarDay) -> None:
 
 def _entry_line(one: CalendarEntry) -> str:
     if one.at is None:
-        return f"       {one.campaign_id}  {one.channel}  {state_name(one.state)}"
+        return f"       {one.campaign_id}  {one.channel}  {plan_state_name(one.state)}"
     messages = say(f"{one.planned:,} 条，已接收 {one.sent:,}", f"{one.planned:,} messages, {one.sent:,} accepted")
     part = say("（推广）", " (roll-out)") if one.wave == "rollout" else ""
     where = f"{one.channel} {one.window}"
-    return f"{one.at:%H:%M}  {one.campaign_id}{part}  {one.plan_id}  {where}  {messages}  {state_name(one.state)}"
+    return f"{one.at:%H:%M}  {one.campaign_id}{part}  {one.plan_id}  {where}  {messages}  {plan_state_name(one.state)}"

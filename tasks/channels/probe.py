@@ -30,6 +30,7 @@ from tasks.contacts.merging import create_contact_tables
 from tasks.content.checks import check_text
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.parts import count_parts, count_units
+from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.plan import create_plan_tables
 
 EXPIRES_AFTER = timedelta(hours=2)
@@ -99,7 +100,7 @@ def publish_probe(
     window = probe_window(probe.channel, business)
     _stage(connection, probe, phones)
     facts = {
-        "max_units": max_units,
+        "max_units": max_units, "max_parts": count_parts("字" * max_units),
         "opt_out": probe.channel.opt_out_wording if rules_of(probe.tested_type).needs_opt_out else "",
         "window_start": window.start_minute, "window_end": window.end_minute,
     }  # fmt: skip
@@ -112,6 +113,7 @@ def publish_probe(
             used = {name: value for name, value in values.items() if f"${name}" in statement}
             if used:
                 connection.execute(statement, used)
+        fingerprint_releases(connection, str(values["plan"]))
     return str(values["plan"])
 
 
@@ -120,7 +122,7 @@ def _stage(connection: Any, probe: Probe, phones: Sequence[TestPhone]) -> None:
         [(phone.token, phone.province, phone.carrier, phone.number_type) for phone in phones],
         schema=dict.fromkeys(("token", "province", "carrier", "number_type"), pl.String), orient="row",
     ).with_columns(
-        wave=pl.lit("all"), text=pl.lit(probe.text), units=pl.lit(count_units(probe.text)),
+        wave=pl.lit("all"), phone_region=pl.lit("CN"), text=pl.lit(probe.text), units=pl.lit(count_units(probe.text)),
         parts=pl.lit(count_parts(probe.text)), send_at=pl.lit(probe.opens_at),
     )  # fmt: skip
     connection.register("incoming", frame.to_arrow())

@@ -8,6 +8,7 @@ from pathlib import Path
 from chuda.clock import to_us
 from chuda.message_types import rules_of
 from chuda.results import StageResult
+from chuda.stores.ledger.channels import test_phones
 from chuda.stores.ledger.events import claimed_events
 from chuda.stores.ledger.reading import SUPPRESSIONS, read_frame
 from chuda.stores.ledger.releases import (
@@ -96,5 +97,6 @@ def _read_ledger(stage: Stage, briefing: Briefing) -> tuple[Restraints, set[str]
             suppressions=read_frame(ledger, SUPPRESSIONS),
             reserved=reserved_tokens(ledger, seen) if rules_of(campaign.type).capped else {},
             today=reserved_tokens(ledger, today),
+            test_contacts=[phone.token for phone in test_phones(ledger)],
         )
         return restraints, seen, claimed_events(ledger, campaign.id) if briefing.recurring else []

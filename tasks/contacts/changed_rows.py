@@ -1,28 +1,27 @@
 """Only what changed: rows that stood in the last export of the same source just as they are now are left out.
 
-A row is known by a keyed fingerprint of its text, so that nothing can be found from it. Rejected rows are never
-remembered: they come back every time until they are corrected.
+Rows are known by a fast hash of their text. A hash of a row that holds little but a number would tell the number, so
+the hashes are sealed where they are kept. Rejected rows are never remembered: they come back until they are corrected.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from chuda.keys import Keys
 from tasks.contacts.parameters import CleanParameters
 from tasks.contacts.reading import RawBatch, RawRows
 
-Fingerprint = Callable[[pl.Series], pl.Series]
-"""Texts to the keyed token of each, as `compute_tokens` gives it."""
-
 _DATE = re.compile(r"[-_. ]*(?:20[0-9]{2}[-_.年]?[01]?[0-9](?:[-_.月]?[0-3]?[0-9]日?)?)(?:[-_T ]?[0-9]{4,6})?")
 _CELL_END = "\x1f"
-_FINGERPRINT_DIGITS = 16
+_SEALED_AT_ONCE = 1_000_000
 _SEED = 1  # fixed: the same row must have the same hash tomorrow
 
 
@@ -31,21 +30,22 @@ def source_of(stem: str) -> str:
     return _DATE.sub("", stem) or stem
 
 
+Hashes = npt.NDArray[np.uint64]
+
+
 class ChangedRows:
     """Leaves out of one file what the last export of its source held too; remembers what was taken in."""
 
     def __init__(
-        self, connection: Any, source: str, fingerprint: Fingerprint, parameters: CleanParameters, *, may_skip: bool
+        self, connection: Any, source: str, keys: Keys, parameters: CleanParameters, *, may_skip: bool
     ) -> None:  # fmt: skip
         """Without `may_skip` every row is new, and is remembered for the next time."""
         self._connection = connection
         self._source = source
-        self._fingerprint = fingerprint
+        self._keys = keys
         # The same text means something else under another mapping or statement of consent.
         self._meaning = repr((sorted(parameters.mapping.items()), parameters.consent_for_all))
-        rows = connection.execute("SELECT row_hash FROM row_seen WHERE source = ?", [source]).fetchnumpy()["row_hash"]
-        self._stored = np.sort(np.asarray(rows, dtype=np.uint64))
-        self._known = self._stored if may_skip else self._stored[:0]
+        self._known = self._unseal() if may_skip else np.empty(0, dtype=np.uint64)
         self._current = pl.DataFrame(schema={"source_row": pl.UInt32, "row_hash": pl.UInt64})
         self._kept: list[pl.Series] = []
         self.unchanged = 0
@@ -65,28 +65,25 @@ class ChangedRows:
 
     def publish(self) -> None:
         """Make what was noted the last export of the source."""
-        now = pl.concat([pl.Series("row_hash", [], pl.UInt64), *self._kept]).unique()
-        seen = np.sort(now.to_numpy())
-        gone = pl.DataFrame({"row_hash": self._stored[~_is_in(self._stored, seen)]})
-        fresh = pl.DataFrame({"row_hash": seen[~_is_in(seen, self._stored)]})
-        if gone.height:
-            self._connection.register("rows_gone", gone.to_arrow())
-            self._connection.execute(
-                "DELETE FROM row_seen WHERE source = ? AND row_hash IN (SELECT row_hash FROM rows_gone)", [self._source]
-            )
-            self._connection.unregister("rows_gone")
-        if fresh.height:
-            self._connection.register("rows_fresh", fresh.to_arrow())
-            self._connection.execute("INSERT INTO row_seen SELECT ?, row_hash FROM rows_fresh", [self._source])
-            self._connection.unregister("rows_fresh")
+        now = pl.concat([pl.Series("row_hash", [], pl.UInt64), *self._kept]).unique().sort().to_numpy()
+        self._connection.execute("DELETE FROM row_seen WHERE source = ?", [self._source])
+        for part, start in enumerate(range(0, len(now), _SEALED_AT_ONCE)):
+            sealed = self._keys.seal(now[start : start + _SEALED_AT_ONCE].tobytes(), self._context(part))
+            self._connection.execute("INSERT INTO row_seen VALUES (?, ?, ?)", [self._source, part, sealed])
+
+    def _unseal(self) -> Hashes:
+        """The hashes of the last export, sorted."""
+        query = "SELECT part, sealed FROM row_seen WHERE source = ? ORDER BY part"
+        rows = self._connection.execute(query, [self._source]).fetchall()
+        parts = [self._keys.unseal(bytes(sealed), self._context(part)) for part, sealed in rows]
+        return np.frombuffer(b"".join(parts), dtype=np.uint64)
+
+    def _context(self, part: int) -> str:
+        return f"rows:{self._source}:{part}"
 
     def _filter(self, batch: RawBatch, columns: tuple[str, ...]) -> RawBatch:
         content = batch.rows.select(pl.lit(self._meaning + _CELL_END.join(columns)).alias(""), pl.col(columns))
-        # A fast hash first, so that the keyed one has little to read; from that nothing can be found.
-        fast = content.hash_rows(seed=_SEED).cast(pl.String)
-        digits = pl.col("token").str.head(_FINGERPRINT_DIGITS).str.to_integer(base=16, dtype=pl.UInt64)
-        hashes = self._fingerprint(fast).to_frame("token").select(row_hash=digits)
-        self._current = batch.rows.select("source_row").hstack(hashes)
+        self._current = batch.rows.select("source_row").with_columns(row_hash=content.hash_rows(seed=_SEED))
         is_known = pl.Series(_is_in(self._current["row_hash"].to_numpy(), self._known))
         known = self._current.filter(is_known)
         self.unchanged += known.height
@@ -95,8 +92,8 @@ class ChangedRows:
         return RawBatch(batch.rows.join(self._current, on="source_row", how="semi"), batch.ragged)
 
 
-def _is_in(numbers: Any, known: Any) -> Any:
+def _is_in(numbers: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
     """Which numbers are among the known ones, which are sorted."""
     if not len(known):
         return np.zeros(len(numbers), dtype=np.bool_)
-    return known[np.minimum(np.searchsorted(known, numbers), len(known) - 1)] == numbers
+    return np.asarray(known[np.minimum(np.searchsorted(known, numbers), len(known) - 1)] == numbers)

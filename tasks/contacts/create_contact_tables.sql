@@ -144,14 +144,16 @@ comment on column consent_past.source_file is '记录所在的文件';
 comment on column consent_past.source_row is '记录在文件里的行号';
 comment on column consent_past.ended_at is '不再有效的时间：被新回答取代，或此人被删除';
 
--- One row per row of the last export of a source that was taken in: the night processes only what is not here.
+-- One row per source and million rows of its last export that was taken in: the night processes only what is not here.
 create table if not exists row_seen (
     source varchar not null,
-    row_hash ubigint not null
+    part integer not null,
+    sealed blob not null
 );
-comment on table row_seen is '各来源最近一次导出里已导入的行的密钥指纹，夜间只处理没见过的行';
+comment on table row_seen is '各来源最近一次导出里已导入的行的指纹（加密），夜间只处理没见过的行';
 comment on column row_seen.source is '来源名（--source，或去掉日期的文件名）';
-comment on column row_seen.row_hash is '整行内容的密钥指纹，推不出号码';
+comment on column row_seen.part is '第几部分';
+comment on column row_seen.sealed is '至多一百万行的指纹，加密保存';
 
 -- One row per import.
 create table if not exists import_run (

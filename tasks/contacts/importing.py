@@ -136,7 +136,7 @@ class Importer:
     def _changed_rows(self, source: str, parameters: CleanParameters) -> ChangedRows:
         # Without its vault a workspace has to read everything again, whatever it has seen.
         may_skip = self._workspace.vault.exists
-        return ChangedRows(self._connection, source, self._tokens, parameters, may_skip=may_skip)
+        return ChangedRows(self._connection, source, self._workspace.keys, parameters, may_skip=may_skip)
 
     def _merge_contacts(
         self, opened: Opened, source: str, intake: ContactIntake, changed: ChangedRows | None, rejects: RejectFile

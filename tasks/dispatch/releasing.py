@@ -10,6 +10,7 @@ from chuda.errors import UsageError
 from chuda.stores.ledger.releases import Release, releases_of
 from chuda.workspace import Workspace
 from tasks.dispatch.sealing import read_release, read_release_row, seal_release
+from tasks.planning.fingerprint import check_fingerprint
 
 
 def planned_releases(workspace: Workspace, plan_id: str) -> list[Release]:
@@ -42,12 +43,13 @@ def seal_plan(workspace: Workspace, releases: Sequence[Release]) -> int:
     """Seal what is not sealed yet, one release after another; returns how many were sealed now.
 
     Raises:
-        Refused: another plan holds the occurrence.
+        Refused: another plan holds the occurrence, or the messages are not those that were planned.
     """
     sealed = 0
     for release in releases:
         number = int(release.release_id.rpartition("-")[2])
         with workspace.warehouse.read() as warehouse:
+            check_fingerprint(warehouse, release.plan_id, number)
             planned = read_release(warehouse, release.plan_id, number, release.sealed_us)
         with workspace.ledger.write() as connection:
             sealed += seal_release(connection, planned, workspace.vault, workspace.keys)

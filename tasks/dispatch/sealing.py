@@ -16,6 +16,7 @@ from chuda.keys import Keys
 from chuda.message_types import rules_of
 from chuda.sealing import seal_messages
 from chuda.stores.ledger import Connection
+from chuda.stores.ledger.coupons import KeywordOffer, open_offer
 from chuda.stores.ledger.events import claim_events
 from chuda.stores.ledger.releases import (
     Release,
@@ -54,7 +55,8 @@ class PlannedRelease:
     """A release as the plan has it: its row for the ledger, its messages, and what its cap was counted from.
 
     `alternates` are the further numbers of its people as (person, number), both tokens; `events`, of a recurring
-    campaign, which event of each person it answers, by token.
+    campaign, which event of each person it answers, by token; `offers` what is promised to those who reply with a
+    keyword, with the codes of its pool.
     """
 
     release: Release
@@ -63,6 +65,7 @@ class PlannedRelease:
     weekly_cap: int
     alternates: tuple[tuple[str, str], ...] = ()
     events: Mapping[str, str] = field(default_factory=dict)
+    offers: tuple[tuple[KeywordOffer, tuple[str, ...]], ...] = ()
 
 
 def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) -> Release:
@@ -96,7 +99,21 @@ def read_release(connection: Any, plan_id: str, number: int, now_us: int) -> Pla
     alternates = tuple(connection.execute(_ALTERNATES, [plan_id, number]).fetchall())
     weekly_cap = min(WEEKLY_CAP, json.loads(campaign).get("weekly_cap", WEEKLY_CAP))
     events = dict(connection.execute(_EVENTS, [plan_id, number]).fetchall())
-    return PlannedRelease(release, messages, frozenset(seen), weekly_cap, alternates, events)
+    offers = _read_offers(connection, release)
+    return PlannedRelease(release, messages, frozenset(seen), weekly_cap, alternates, events, offers)
+
+
+def _read_offers(connection: Any, release: Release) -> tuple[tuple[KeywordOffer, tuple[str, ...]], ...]:
+    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'plan_offer'").fetchone():
+        return ()
+    rows = connection.execute(
+        "SELECT keyword, text, codes, days FROM plan_offer WHERE plan_id = ? ORDER BY keyword", [release.plan_id]
+    ).fetchall()
+    plan, campaign, day_us = release.plan_id, release.campaign_id, 24 * 3600 * 1_000_000
+    return tuple(
+        (KeywordOffer(plan, campaign, keyword, text, bool(codes), release.not_after_us + days * day_us), tuple(codes))
+        for keyword, text, codes, days in rows
+    )
 
 
 def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, keys: Keys) -> bool:
@@ -114,6 +131,8 @@ def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, 
     lost = dict.fromkeys(_over_cap(connection, planned), "weekly_cap") | dict.fromkeys(erased, "erased")
     lost |= dict.fromkeys(_answered(connection, planned, lost), "event_done")
     remember_alternates(connection, planned.alternates)
+    for offer, codes in planned.offers:
+        open_offer(connection, offer, codes)
     return seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
 
 

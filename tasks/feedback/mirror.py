@@ -22,6 +22,10 @@ CREATE TABLE IF NOT EXISTS message_exception (batch_id VARCHAR, position INTEGER
     "at" TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS suppression_recorded (token VARCHAR, scope VARCHAR, reason VARCHAR, source VARCHAR,
     "at" TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS feedback_alarm (kind VARCHAR NOT NULL, severity VARCHAR NOT NULL, campaign_id VARCHAR,
+    subject VARCHAR NOT NULL, kpi VARCHAR, value DOUBLE, line DOUBLE, value_low DOUBLE, value_high DOUBLE,
+    events BIGINT, base BIGINT, p_value DOUBLE, since_at TIMESTAMPTZ NOT NULL, advice_zh VARCHAR NOT NULL,
+    advice_en VARCHAR NOT NULL);
 """
 _EVENTS = (("receipt_received", "receipt_id", RECEIPTS), ("reply_received", "reply_id", REPLIES),
            ("click_received", "click_id", CLICKS))  # fmt: skip

@@ -1,7 +1,7 @@
 """From kept pages to events: each receipt and click finds its message, each reply its meaning, opt-outs take effect.
 
-A page is one transaction. One that cannot be processed as a whole is processed item by item, and what is left over is
-kept as a reject: nothing blocks what comes after it.
+Some pages are one transaction. If anything is wrong with them each is processed by itself, item by item, and what is
+left over is kept as a reject: nothing blocks what comes after it.
 """
 
 from __future__ import annotations
@@ -38,14 +38,16 @@ from chuda.stores.ledger.queue import (
     waiting_pages,
 )
 from chuda.stores.ledger.suppression import Suppression
-from tasks.content.replies import COMPLAINT, OPT_OUT, ReplyWords, classify_reply
+from tasks.content.replies import COMPLAINT, OPT_OUT, ReplyWords
 from tasks.dispatch.outcomes import parse_message_id
 from tasks.feedback.intake import NUMBER_UNREADABLE
-from tasks.feedback.items import QueuedClick, QueuedItem, QueuedReceipt, QueuedReply, load_items
+from tasks.feedback.items import REPLIES, QueuedClick, QueuedItem, QueuedReceipt, QueuedReply, load_items
 from tasks.feedback.scanners import is_scanner
+from tasks.feedback.wanted import Wanted
 
 _RECEIPT_LAG_US = 72 * 3600 * 1_000_000
 Row = TypeVar("Row", ReceiptRow, ReplyRow, ClickRow)
+PAGES_AT_ONCE = 20
 NOBODYS = Member("", -1, "")
 
 
@@ -62,11 +64,10 @@ class _Work:
 class Processor:
     """Makes events of the pages in the queue; several may run, and be killed, at any time."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, words: ReplyWords, keywords: Sequence[str] = ()) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, words: ReplyWords) -> None:
         self._ledger = ledger
         self._clock = clock
         self._words = words
-        self._keywords = keywords
 
     def process(self) -> Counter[str]:
         """Process all that waits.
@@ -75,25 +76,40 @@ class Processor:
             What came of it: receipts, replies, clicks, opt_outs, complaints, duplicates, scanners, rejects and
             unknown_messages (receipts of messages that are not ours).
         """
-        with self._ledger.read() as connection:
-            waiting = waiting_pages(connection)
         counts: Counter[str] = Counter()
-        for page_id in waiting:
-            counts += self._process_page(page_id)
+        tried: set[int] = set()
+        while waiting := [page_id for page_id in self.waiting() if page_id not in tried]:
+            tried.update(waiting)
+            for start in range(0, len(waiting), PAGES_AT_ONCE):
+                counts += self.process_pages(waiting[start : start + PAGES_AT_ONCE])
+        return counts
+
+    def waiting(self, replies_only: bool = False) -> list[int]:
+        """The pages that are still to be processed, replies first."""
+        with self._ledger.read() as connection:
+            return waiting_pages(connection, replies_only)
+
+    def process_pages(self, page_ids: Sequence[int]) -> Counter[str]:
+        """Process some pages: in one transaction if all is well with them, else each in its own."""
+        try:
+            counts: Counter[str] = Counter()
+            with self._ledger.write() as connection:
+                for page_id in page_ids:
+                    counts += self._in_transaction(connection, page_id, self._keep_all)
+        except Exception:  # whatever is wrong with a page must not stop the next one
+            return sum((self._process_page(page_id) for page_id in page_ids), Counter())
         return counts
 
     def _process_page(self, page_id: int) -> Counter[str]:
         try:
-            return self._in_transaction(page_id, self._keep_all)
-        except Exception:  # whatever is wrong with a page must not stop the next one
-            try:
-                return self._in_transaction(page_id, self._keep_each)
-            except Exception as error:
-                if isinstance(error, ChudaError) and not self._is_ledger_well():
-                    raise
-                with self._ledger.write() as connection:
-                    note_failure(connection, page_id)
-                return Counter(failed_pages=1)
+            with self._ledger.write() as connection:
+                return self._in_transaction(connection, page_id, self._keep_each)
+        except Exception as error:
+            if isinstance(error, ChudaError) and not self._is_ledger_well():
+                raise
+            with self._ledger.write() as connection:
+                note_failure(connection, page_id)
+            return Counter(failed_pages=1)
 
     def _is_ledger_well(self) -> bool:
         try:
@@ -102,14 +118,15 @@ class Processor:
         except ChudaError:
             return False
 
-    def _in_transaction(self, page_id: int, keep: Callable[[_Work, Sequence[QueuedItem]], None]) -> Counter[str]:
-        with self._ledger.write() as connection:
-            page = take_page(connection, page_id)
-            if page is None:
-                return Counter()
-            work = _Work(connection, page, to_us(self._clock.now()), Counter())
-            keep(work, load_items(page.feed, page.items))
-            finish_page(connection, page_id, work.now_us)
+    def _in_transaction(
+        self, connection: Connection, page_id: int, keep: Callable[[_Work, Sequence[QueuedItem]], None]
+    ) -> Counter[str]:
+        page = take_page(connection, page_id)
+        if page is None:
+            return Counter()
+        work = _Work(connection, page, to_us(self._clock.now()), Counter())
+        keep(work, load_items(page.feed, page.items))
+        finish_page(connection, page_id, work.now_us)
         return work.counts
 
     def _keep_all(self, work: _Work, items: Sequence[QueuedItem]) -> None:
@@ -161,12 +178,13 @@ class Processor:
         self._append(work, "clicks", people)
 
     def _keep_replies(self, work: _Work, items: Sequence[QueuedReply]) -> None:
+        wanted = Wanted(work.connection, self._words)
         rows = {
             row: item.shown
             for item in items
             for row in [
                 ReplyRow(work.page.channel, item.token, item.text,
-                         classify_reply(item.text, self._words, self._keywords), _moment(item.at_us, work),
+                         wanted.classify(item.text, item.token, _moment(item.at_us, work)), _moment(item.at_us, work),
                          work.page.received_us)
             ]
         }  # fmt: skip
@@ -176,6 +194,14 @@ class Processor:
         suppress_people(work.connection, opt_outs)
         add_complaints(work.connection, complaints)
         work.counts.update(opt_outs=len(opt_outs), complaints=len(complaints))
+        for row in fresh:
+            asked = wanted.ask(row.kind, row.token, row.replied_us)
+            work.counts["answers"] += asked == "granted"
+            if asked == "used_up":
+                shown = f"{rows[row]} {row.text}"
+                append_rejects(
+                    work.connection, [Reject(row.channel, REPLIES, "coupons_used_up", shown, row.received_us)]
+                )
 
     def _append(self, work: _Work, name: str, rows: Sequence[Row], repeats: int = 0) -> list[Row]:
         fresh = drop_known(work.connection, rows)

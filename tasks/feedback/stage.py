@@ -18,6 +18,8 @@ from chuda.stores.ledger.queue import forget_processed
 from chuda.stores.ledger.releases import channel_records
 from chuda.workspace import Workspace, open_workspace
 from tasks.content.context import load_content_reference
+from tasks.feedback.alarms import find_alarms, publish_alarms
+from tasks.feedback.answering import seal_answers
 from tasks.feedback.mirror import mirror_ledger
 from tasks.feedback.people import share_alternates
 from tasks.feedback.processing import Processor
@@ -40,6 +42,7 @@ def collect_feedback() -> StageResult:
     with open_workspace() as workspace:
         trouble = asyncio.run(_pull_all(workspace))
         counts = process_queue(workspace)
+        answers = seal_answers(workspace)
         now = workspace.clock.now()
         with workspace.ledger.write() as connection:
             closed = close_unanswered(connection, to_us(now - UNANSWERED_AFTER), to_us(now))
@@ -47,7 +50,9 @@ def collect_feedback() -> StageResult:
     with open_stage() as stage:
         rows = mirror_ledger(stage.connection, stage.workspace.ledger)
         share_alternates(stage.connection, stage.workspace.ledger, stage.now)
+        publish_alarms(stage.connection, find_alarms(stage.workspace.ledger, trouble, stage.now))
     details = {name: str(counts[name]) for name in NUMBERS} | {"closed": str(closed)}
+    details |= {"answers": ", ".join(answers)} if answers else {}
     details |= {"trouble": "; ".join(trouble)} if trouble else {}
     verdict = "warned" if trouble or counts["rejects"] or counts["failed_pages"] else "passed"
     events = sum(counts[name] for name in EVENTS)

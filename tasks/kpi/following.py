@@ -19,6 +19,7 @@ from tasks.kpi.lines import REFERENCE
 
 CHANGES = Path(__file__).parent / "changes"
 KEPT_SCHEMA = "kept"
+_NOT_FOR_ANALYSIS = "what the next incremental refresh compares with; not for analysis"
 _MOST_CHANGED = 0.25
 _OLDEST_FULL = timedelta(days=8)
 _NARROWED = ("plan_message", "receipt_received", "message_exception", "reply_received", "click_received", "order_clean",
@@ -79,6 +80,12 @@ def keep_sources(connection: Connection, full_built_at: datetime) -> None:
         "select $1::varchar as definition, $2::timestamptz as full_built_at",
         [definition(), full_built_at],
     )
+    columns = connection.execute(
+        "select table_name, column_name from duckdb_columns() "
+        "where database_name = 'marts_new' and schema_name = 'kept'"
+    ).fetchall()
+    for table, column in columns:
+        connection.execute(f"comment on column marts_new.{KEPT_SCHEMA}.{table}.\"{column}\" is '{_NOT_FOR_ANALYSIS}'")
 
 
 _KEPT = {

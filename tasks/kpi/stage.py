@@ -44,9 +44,9 @@ def refresh_kpis(is_full: bool = False) -> StageResult:
             create_contact_tables(connection)
             create_plan_tables(connection)
             create_mirror(connection)
-            create_experiment_tables(connection)
             create_channel_tables(connection)
             create_delivery_table(connection)
+            create_experiment_tables(connection)
         results: list[GateResult] = []
 
         def check(connection: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +28,7 @@ from tasks.content.overflow import OverflowPolicy
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
 from tasks.experiments.registration import Arm, Registration
 from tasks.planning.events import EVENT_VARIABLES
+from tasks.planning.offers import Offer, read_offers
 from tasks.planning.schedule import Timing, plan_timing, warn
 from tasks.planning.slot_history import read_slot_history
 from tasks.planning.texts import Wording, overflow_policy, read_wording
@@ -50,6 +51,7 @@ class Briefing:
     context: ContentContext
     registration: Registration | None
     fallbacks: tuple[ChannelRecord, ...] = ()  # what the cells go through that avoid the channel, in order
+    offers: tuple[Offer, ...] = ()
 
     @property
     def recurring(self) -> Recurring | None:
@@ -98,7 +100,6 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         templates={name: _variables_of(scenario) for name, scenario in scenarios.items()},
     )
     campaign = load_campaign(campaign_file, known=known, now=now, lang=settings.lang).value
-    refuse_unsupported(campaign)
     _check_event(campaign, scenarios)
     business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
     fit, unfit = rank_channels(
@@ -123,22 +124,13 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         registration=_registration(campaign, channel),
         fallbacks=tuple(able_to_take_over(channel, fallbacks)),
     )
+    briefing = replace(briefing, offers=read_offers(campaign, campaign_file, channel, briefing.context))
     if not briefing.is_authorised_on(now.date()):
         raise Refused(
             f"{campaign.id}: trade_not_authorised: {campaign.trade} 行业须先登记授权 / campaigns of the trade "
             f"{campaign.trade} need a valid authorisation on the business record (`authorisations`)"
         )
     return briefing
-
-
-def refuse_unsupported(campaign: Campaign) -> None:
-    """Refuse what a campaign file may say and this version does not do: ignoring it would break what was asked for.
-
-    Raises:
-        Refused: by name.
-    """
-    if campaign.replies:
-        raise Refused(f"{campaign.id}: this version does not answer reply keywords; take `replies` out")
 
 
 def _check_event(campaign: Campaign, scenarios: Mapping[str, Scenario]) -> None:

@@ -37,6 +37,11 @@ create table if not exists main.plan_release (
     expires_at timestamptz not null, size bigint not null, parts bigint not null
 );
 
+-- What the messages of each release were when the plan was published (tasks/planning/fingerprint.py).
+create table if not exists main.plan_fingerprint (
+    plan_id varchar not null, number integer not null, messages bigint not null, fingerprint varchar not null
+);
+
 -- Plans whose slot came without an approval. Grain: plan and event (waiting, expired); at is when the slot opened, or ended.
 create table if not exists main.approval_missed (
     plan_id varchar not null, campaign_id varchar not null, event varchar not null, releases bigint not null,

@@ -17,7 +17,9 @@ from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
+from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.numbering import number_messages
+from tasks.planning.offers import publish_offers
 from tasks.planning.schedule import Opening, Timing, finish_times
 
 _HERE = Path(__file__).parent
@@ -153,11 +155,13 @@ def _insert(
 ) -> None:
     connection.execute(_INSERT_MESSAGES, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_RELEASES, {"plan": plan_id})
+    fingerprint_releases(connection, plan_id)
     connection.execute(_INSERT_ROLLOUT, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_ROLLOUT_TEXTS, {"plan": plan_id})
     connection.execute("INSERT INTO plan_exclusion SELECT ?, token, reason FROM audience_excluded", [plan_id])
     connection.execute(_INSERT_EVENTS, {"plan": plan_id})
     _insert_warnings(connection, briefing, plan_id)
+    publish_offers(connection, plan_id, briefing.campaign, briefing.offers)
     campaign, channel, window = briefing.campaign, briefing.channel, briefing.timing.window
     row = {
         "plan": plan_id, "hash": plan_hash, "campaign_id": campaign.id, "campaign_name": campaign.name,

@@ -19,6 +19,7 @@ from chuda.stores.ledger.releases import Release
 from chuda.stores.ledger.rollouts import ClosedBatch, close_messages
 from chuda.windows import DailyWindow
 from tasks.experiments.rollout import assign_waves, next_occurrence
+from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.numbering import number_messages
 
 CLOSED_BATCH = 1000
@@ -131,6 +132,7 @@ def plan_wave(
     number_messages(connection, plan.channel, plan.window, first)
     connection.execute(_UPDATE, {"plan": plan.plan_id})
     connection.execute(_RELEASES, {"plan": plan.plan_id})
+    fingerprint_releases(connection, plan.plan_id)
     connection.execute(_RECORD, {"plan": plan.plan_id, "number": number, "waves": len(fractions), "variant": variant,
                                  "first": first, "now": now, **span})  # fmt: skip
     return int(connection.execute("SELECT count(*) FROM message_numbered").fetchone()[0])

@@ -11,6 +11,7 @@ from chuda.workspace import open_workspace
 from expectations.suites.messages import PUBLISHED_PLAN
 from tasks.planning.briefing import Briefing, read_briefing
 from tasks.planning.plan import publish_plan, settle_timing, stage_messages
+from tasks.planning.standing import cover_plan
 from tasks.stage import open_stage, stage_task
 
 
@@ -30,6 +31,14 @@ def make_plan(campaign_file: str) -> StageResult:
         verdict = stage.gate.verdict
     forget_draft(briefing)
     return StageResult("planning", "plan_message", plan.audience, plan.planned, plan.excluded, verdict, details)
+
+
+@stage_task("cover by a standing approval")
+def cover_occurrence(campaign_file: str, plan_id: str) -> StageResult:
+    """Approve and seal a recurring campaign's plan if a standing approval covers it, else say why not."""
+    with open_workspace() as workspace:
+        waits = cover_plan(workspace, Path(campaign_file), plan_id)
+    return StageResult("approval", "release", 1, 0 if waits else 1, details={"waits": waits} if waits else {})
 
 
 def forget_draft(briefing: Briefing) -> None:

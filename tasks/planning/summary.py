@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal
 
@@ -15,8 +15,9 @@ _WEEKDAYS = {"zh": "一二三四五六日", "en": ("Mon", "Tue", "Wed", "Thu", "
 
 
 def plan_lines(
-    figures: PlanFigures, language: Language, flags: Sequence[Finding] = (), warnings: Sequence[str] = ()
-) -> list[str]:
+    figures: PlanFigures, language: Language, flags: Sequence[Finding] = (), warnings: Sequence[str] = (),
+    segments: Mapping[str, str] | None = None,
+) -> list[str]:  # fmt: skip
     """The plan as lines of text: people, times, cost, texts, the test, and what to do next.
 
     Args:
@@ -24,12 +25,13 @@ def plan_lines(
         language: of the lines.
         flags: content findings that a person has to judge; blocking ones make no plan.
         warnings: what the timing warns of, beside what is stored with the plan.
+        segments: what segments are called, by name; others by their name.
     """
     words = Words(language)
     name = f"{figures.campaign_name} ({figures.campaign_id}, {figures.occurrence})"
     return [
         words.say(f"计划 {figures.plan_id}：{name}", f"Plan {figures.plan_id}: {name}"),
-        *_people(figures, words),
+        *_people(figures, words, segments or {}),
         *_times(figures, words, warnings),
         *_cost(figures, words),
         *_texts(figures, words, flags),
@@ -65,7 +67,7 @@ class Words:
         return self.say("，", ", ").join(f"{name} {people:,}" for name, people in counts.items())
 
 
-def _people(figures: PlanFigures, words: Words) -> Iterator[str]:
+def _people(figures: PlanFigures, words: Words, segments: Mapping[str, str]) -> Iterator[str]:
     yield words.say("\n发给谁", "\nWho gets it")
     yield words.say(
         f"  圈定 {figures.asked_for:,} 人，发送 {figures.planned:,} 人，不发 {figures.excluded:,} 人",
@@ -74,7 +76,9 @@ def _people(figures: PlanFigures, words: Words) -> Iterator[str]:
     for reason, people in figures.reasons.items():
         yield f"  {people:>10,}  {words.reason(reason)} [{reason}]"
     if len(figures.by_segment) > 1:
-        yield words.say("  按分群：", "  by segment: ") + words.counts(figures.by_segment)
+        yield words.say("  按分群：", "  by segment: ") + words.counts(
+            {segments.get(name, name): people for name, people in figures.by_segment.items()}
+        )
     if figures.by_variant:
         yield words.say("  按方案：", "  by variant: ") + words.counts(figures.by_variant)
     if figures.waiting_for_rollout:

@@ -129,7 +129,9 @@ def _render_group(
     found = check_messages(kept, template, context, region=region)
     blocked = found.filter(pl.col("severity") == "block")["row"].unique()
     refused = kept[blocked.to_list()].select("token", reason=pl.lit("text_blocked"))
-    return kept.join(refused, on="token", how="anti"), pl.concat([unsent, refused])
+    # Languages need different columns: what goes on has the same ones.
+    texts = kept.join(refused, on="token", how="anti").select("token", "text", "units", "parts")
+    return texts, pl.concat([unsent, refused])
 
 
 def _resolve(people: pl.DataFrame, template: Template, policy: OverflowPolicy, region: pl.Expr | None) -> pl.DataFrame:

@@ -24,8 +24,9 @@ _FORMS: Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]
 class Pusher:
     """Pushes what is visible, in order; what nobody takes after the last try is lost. Positions survive a restart."""
 
-    def __init__(self, provider: SimulatedProvider) -> None:
+    def __init__(self, provider: SimulatedProvider, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._provider = provider
+        self._transport = transport
         self._cloud = provider.profile.cloud
         self._addresses = {"receipt": self._cloud.push_receipts_to, "reply": self._cloud.push_replies_to}
 
@@ -33,7 +34,7 @@ class Pusher:
         """Push until cancelled."""
         if self._cloud.push_form is None:
             return
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, transport=self._transport) as client:
             while True:
                 for kind, address in self._addresses.items():
                     if address:

@@ -80,11 +80,12 @@ def append_rejects(connection: Connection, rejects: Sequence[Reject]) -> None:
         )  # fmt: skip
 
 
-def waiting_pages(connection: Connection) -> list[int]:
+def waiting_pages(connection: Connection, replies_only: bool = False) -> list[int]:
     """The ids of the pages that are still to be processed: replies first, an opt-out waits for nothing."""
+    wanted = "AND feed = 'replies' " if replies_only else ""
     rows = connection.execute(
-        text("SELECT id FROM feed_page WHERE processed_us IS NULL AND tries < :tries "
-             "ORDER BY CASE feed WHEN 'replies' THEN 0 ELSE 1 END, id"),
+        text(f"SELECT id FROM feed_page WHERE processed_us IS NULL AND tries < :tries {wanted}"
+             "ORDER BY CASE feed WHEN 'replies' THEN 0 ELSE 1 END, id LIMIT 1000"),
         {"tries": TRIES},
     )  # fmt: skip
     return [row.id for row in rows]

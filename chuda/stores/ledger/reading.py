@@ -34,8 +34,8 @@ REPLIES = (
     {"reply_id": _INT, "channel": _TEXT, "token": _TEXT, "text": _TEXT, "kind": _TEXT, "replied_at": _INT},
 )  # fmt: skip
 CLICKS = (
-    "SELECT id AS click_id, channel, batch_id, position, token, link, clicked_us AS clicked_at FROM click "
-    "WHERE id > :after ORDER BY id",
+    "SELECT id AS click_id, channel, NULLIF(batch_id, '') AS batch_id, position, token, link, "
+    "clicked_us AS clicked_at FROM click WHERE id > :after ORDER BY id",
     {"click_id": _INT, "channel": _TEXT, "batch_id": _TEXT, "position": _INT, "token": _TEXT, "link": _TEXT,
      "clicked_at": _INT},
 )  # fmt: skip

@@ -348,6 +348,43 @@ reply_read = Table(
     _integer("at_us"),
 )
 
+keyword_offer = Table(
+    "keyword_offer",
+    metadata,
+    _text("plan_id"),
+    _text("campaign_id"),
+    _text("keyword"),
+    _text("text"),  # the answer; {coupon} stands for the code
+    _integer("has_coupons"),
+    _integer("until_us"),
+    PrimaryKeyConstraint("plan_id", "keyword"),
+)
+
+coupon = Table(
+    "coupon",
+    metadata,
+    _text("campaign_id"),
+    _text("keyword"),
+    _text("code"),
+    _text("token", nullable=True),  # whom it was given to
+    PrimaryKeyConstraint("campaign_id", "keyword", "code"),
+    Index("coupon_once", "campaign_id", "keyword", "token", unique=True),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    _text("campaign_id"),
+    _text("keyword"),
+    _text("token"),
+    _text("plan_id"),
+    _text("release_id"),  # of the message that was replied to
+    _text("text"),  # the answer as it is sent
+    _text("state"),  # 'waiting', 'sealed' or 'dropped'
+    _integer("asked_us"),
+    PrimaryKeyConstraint("campaign_id", "keyword", "token"),  # one per person, once
+)
+
 feed_cursor = Table(
     "feed_cursor",
     metadata,

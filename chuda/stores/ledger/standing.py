@@ -29,15 +29,18 @@ class StandingApproval:
 
 
 def approve_occurrences(connection: Connection, approval: StandingApproval) -> None:
-    """Record a standing approval; the newest one of a campaign is in force."""
+    """Record a standing approval; of several for a day the newest is in force."""
     values = ", ".join(f":{name}" for name in StandingApproval.__dataclass_fields__)
     connection.execute(text(f"INSERT INTO standing_approval ({_COLUMNS}) VALUES ({values})"), asdict(approval))
 
 
-def find_standing_approval(connection: Connection, campaign_id: str) -> StandingApproval | None:
-    """The standing approval in force for a campaign."""
+def find_standing_approval(connection: Connection, campaign_id: str, day: str) -> StandingApproval | None:
+    """The standing approval in force for an occurrence of a campaign."""
     row = connection.execute(
-        text(f"SELECT {_COLUMNS} FROM standing_approval WHERE campaign_id = :id ORDER BY id DESC LIMIT 1"),
-        {"id": campaign_id},
+        text(
+            f"SELECT {_COLUMNS} FROM standing_approval WHERE campaign_id = :id AND first_day <= :day "
+            "AND :day <= last_day ORDER BY id DESC LIMIT 1"
+        ),
+        {"id": campaign_id, "day": day},
     ).one_or_none()
     return None if row is None else StandingApproval(**row._mapping)

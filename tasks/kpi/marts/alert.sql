@@ -88,6 +88,8 @@ gathered as (
     union all
     select * from channel_alarm
     union all
+    select * from feedback_alarm
+    union all
     select * from unlisted
 ),
 

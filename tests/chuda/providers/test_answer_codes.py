@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +19,9 @@ STATES = {
     "unknown": "unknown",
 }  # fmt: skip
 MESSAGES = alike(phones(2))
+_TABLE = Path(__file__).parents[3] / "data" / "reference" / "receipt_codes.csv"
+with _TABLE.open(encoding="utf-8", newline="") as _file:
+    CATEGORIES = {row["code"].upper(): row["category"] for row in csv.DictReader(_file)}
 
 
 def check(result: SendResult, action: str, wait_s: float) -> None:
@@ -116,3 +121,9 @@ def test_what_is_no_answer_of_theirs_proves_nothing(answer, state):
         result = asyncio.run(adapter.send("b", MESSAGES))
         assert states(result, MESSAGES) == [state] * 2
         assert result.retry_after_s == (3 if answer.status_code == 429 else 0)
+
+
+@pytest.mark.parametrize("meaning", [m for m in ALIYUN + TENCENT if m.action == "reject" and "*" not in m.code],
+                         ids=lambda m: m.code)  # fmt: skip
+def test_what_a_refused_message_was_refused_for_has_a_category(meaning):
+    assert meaning.code.upper() in CATEGORIES

@@ -78,3 +78,8 @@ create table channel_alarm (
     value double, line double, value_low double, value_high double, events bigint, base bigint, p_value double,
     since_at timestamptz not null, advice_zh varchar not null, advice_en varchar not null
 );
+create table feedback_alarm (
+    kind varchar not null, severity varchar not null, campaign_id varchar, subject varchar not null, kpi varchar,
+    value double, line double, value_low double, value_high double, events bigint, base bigint, p_value double,
+    since_at timestamptz not null, advice_zh varchar not null, advice_en varchar not null
+);

@@ -41,6 +41,7 @@ def _lay_out(folder: Path, patch: pytest.MonkeyPatch) -> World:
 
 def _open(folder: Path, patch: pytest.MonkeyPatch) -> World:
     patch.setenv("CHUDA_HOME", str(folder / "home"))
+    patch.setenv("CHUDA_DEMO_TOKEN", "simulator")
     patch.setenv("CHUDA_CAMPAIGNS", str(folder / "campaigns"))
     patch.setenv("CHUDA_REFERENCE", str(ROOT / "data" / "reference"))
     return World(folder, patch.setenv).at("2026-11-20T02:00:00")

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from planning_world import REMINDER
 
 from chuda.errors import Refused
 from chuda.files import BadFile
 from chuda.stores.ledger.releases import state_counts
 from chuda.workspace import open_workspace
-
-REMINDER = """
-id: reminder
-name: 预约提醒
-type: notification
-trade: retail
-sender: business.yaml
-channels: [demo-notice]
-audience: {segments: [everyone]}
-template:
-  text: 【橙柚生活】{salutation}，您预约了{appointment_at}到店，如需改期请致电400-820-0000
-schedule:
-  recurring: {every: night, event: appointment, offset_days: -1, slot: "10:00-11:30", catch_up_days: 1}
-"""
 
 
 def reminder_of(at: str) -> str:

@@ -1,0 +1,63 @@
+"""Click logs by file: CSV rows become pages of the same queue that pulls and pushes fill."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from chuda.errors import UsageError
+from chuda.providers.feeds import read_items
+from chuda.providers.generic import read_click
+from chuda.stores.ledger.queue import keep_pushed
+from chuda.workspace import Workspace
+from tasks.feedback.intake import make_page
+from tasks.feedback.items import CLICKS
+
+_NEEDED = ("phone", "clicked_at")
+_NAMES = {"手机号": "phone", "点击时间": "clicked_at", "链接": "link", "消息编号": "message_id", "浏览器": "user_agent"}
+_PAGE_ROWS = 1000
+
+
+def read_click_log(workspace: Workspace, path: Path, channel: str) -> int:
+    """Keep the clicks of a CSV file (UTF-8 or GB18030, headers in English or Chinese); returns its rows.
+
+    Rows that cannot be read are kept as rejects. Without a message id a click belongs to the last message before it.
+
+    Raises:
+        UsageError: there is no such file, or a needed column is missing.
+    """
+    rows = _read_rows(path)
+    for start in range(0, len(rows), _PAGE_ROWS):
+        _keep(workspace, rows[start : start + _PAGE_ROWS], channel)
+    return len(rows)
+
+
+def _keep(workspace: Workspace, rows: Sequence[dict[str, str]], channel: str) -> None:
+    events, unreadable = read_items(rows, read_click)
+    fingerprint = workspace.keys.token(json.dumps(rows, sort_keys=True))
+    page, rejects = make_page(
+        workspace.keys, channel, CLICKS, events, unreadable, workspace.clock.now(), fingerprint
+    )  # fmt: skip
+    with workspace.ledger.write() as connection:
+        keep_pushed(connection, page, rejects)
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        raise UsageError(f"{path}: there is no such file") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", "replace")
+    reader = csv.DictReader(io.StringIO(text))
+    header = [_NAMES.get(name.strip(), name.strip()) for name in reader.fieldnames or ()]
+    missing = [name for name in _NEEDED if name not in header]
+    if missing:
+        raise UsageError(f"{path.name}:1: the column {missing[0]} is missing; a click log has phone and clicked_at")
+    reader.fieldnames = header
+    return [{name: value for name, value in row.items() if isinstance(value, str)} for row in reader]

@@ -1,0 +1,98 @@
+"""The writer of the push receiver: one thread's worth of work on the ledger, many pushes in one commit.
+
+A push is answered when the commit that holds it is done. Between commits the pages are made into events, so that an
+opt-out is in force a moment after it was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from chuda.errors import ChudaError
+from chuda.stores.ledger import Ledger
+from chuda.stores.ledger.queue import QueuedPage, Reject, append_rejects, keep_pushed
+from tasks.feedback.processing import PAGES_AT_ONCE, Processor
+
+MOST_WAITING = 10_000
+_PAUSE_AFTER_TROUBLE_S = 1.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    page: QueuedPage | None
+    rejects: Sequence[Reject]
+    kept: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class DurableWriter:
+    """Keeps pushed pages and processes them; `run` until cancelled."""
+
+    def __init__(self, ledger: Ledger, processor: Processor) -> None:
+        self._ledger = ledger
+        self._processor = processor
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
+
+    async def keep(self, page: QueuedPage | None, rejects: Sequence[Reject]) -> None:
+        """Return when the page and its rejects are on disk.
+
+        Raises:
+            ChudaError: the ledger did not take them; whoever pushed has to repeat.
+            asyncio.QueueFull: too much waits already; likewise.
+        """
+        waiting = _Waiting(page, rejects)
+        self._queue.put_nowait(waiting)
+        await waiting.kept
+
+    async def run(self) -> None:
+        """Commit what waits, then process some of what was committed, for ever."""
+        has_more = bool(await asyncio.to_thread(self._processor.waiting))
+        while True:
+            batch = [] if has_more and self._queue.empty() else [await self._queue.get()]
+            while not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            if batch:
+                await self._commit(batch)
+            has_more = await self._process_some()
+
+    async def _commit(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            await asyncio.to_thread(self._write, batch)
+        except Exception as error:
+            trouble = error if isinstance(error, ChudaError) else ChudaError(f"unforeseen {type(error).__name__}")
+            _settle(batch, trouble)
+        else:
+            _settle(batch, None)
+
+    def _write(self, batch: Sequence[_Waiting]) -> None:
+        with self._ledger.write() as connection:
+            for waiting in batch:
+                if waiting.page is None:
+                    append_rejects(connection, waiting.rejects)
+                else:
+                    keep_pushed(connection, waiting.page, waiting.rejects)
+
+    async def _process_some(self) -> bool:
+        """Process the next pages; returns whether more wait."""
+        try:
+            # While pushes wait for their answer, replies go on and receipts have time.
+            is_busy = not self._queue.empty()
+            waiting = await asyncio.to_thread(self._processor.waiting, is_busy)
+            if waiting:
+                await asyncio.to_thread(self._processor.process_pages, waiting[:PAGES_AT_ONCE])
+            return is_busy or len(waiting) > PAGES_AT_ONCE
+        except ChudaError:
+            # The ledger is locked or gone: what is kept stays kept, and pushes are refused until it is back.
+            await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
+            return True
+
+
+def _settle(batch: Sequence[_Waiting], trouble: ChudaError | None) -> None:
+    for waiting in batch:
+        if waiting.kept.done():
+            continue  # whoever pushed has hung up
+        if trouble is None:
+            waiting.kept.set_result(None)
+        else:
+            waiting.kept.set_exception(trouble)

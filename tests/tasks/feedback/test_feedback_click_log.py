@@ -1,0 +1,41 @@
+"""A click log by file: each click once, programs apart, bad rows kept, unnamed messages left to the marts."""
+
+from __future__ import annotations
+
+import pytest
+
+from chuda.errors import UsageError
+from chuda.stores.ledger.queue import open_rejects
+from chuda.stores.ledger.reading import CLICKS, read_frame
+from chuda.workspace import open_workspace
+from tasks.feedback.click_log import read_click_log
+from tasks.feedback.stage import process_queue
+
+ROWS = """手机号,点击时间,链接,浏览器
+13800000000,2026-11-20 10:05:00,https://s.example/a,Mozilla/5.0 (iPhone)
++8613800000000,2026-11-20 10:05:00,https://s.example/a,Mozilla/5.0 (iPhone)
+13800000001,2026-11-20 10:06:00,https://s.example/a,curl/8.0
+x,2026-11-20 10:07:00,https://s.example/a,Mozilla/5.0
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_each_click_counts_once_however_often_the_file_comes(workspace_ledger, tmp_path, encoding):
+    path = tmp_path / "clicks.csv"
+    path.write_bytes(ROWS.encode(encoding))
+    with open_workspace() as workspace:
+        assert read_click_log(workspace, path, "demo") == 4
+        done = process_queue(workspace)
+        assert (done["clicks"], done["scanners"], done["duplicates"]) == (1, 1, 1)
+        read_click_log(workspace, path, "demo")
+        assert not process_queue(workspace)["clicks"]
+        with workspace.ledger.read() as connection:
+            assert [reject.reason for _, reject in open_rejects(connection)] == ["number_unreadable"]
+            assert read_frame(connection, CLICKS, {"after": 0})["batch_id"].to_list() == [None]
+
+
+def test_a_log_without_its_columns_is_refused_by_name(workspace_ledger, tmp_path):
+    path = tmp_path / "clicks.csv"
+    path.write_text("phone,link\n1,2\n")
+    with open_workspace() as workspace, pytest.raises(UsageError, match="clicked_at"):
+        read_click_log(workspace, path, "demo")

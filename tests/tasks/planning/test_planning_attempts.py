@@ -1,0 +1,137 @@
+"""Attempts to break each rule of the law – by clock, by data, by editing after approval, by two campaigns at once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from chuda.clock import to_us
+from chuda.errors import GateFailed, Refused
+from chuda.stores.ledger.releases import state_counts
+from chuda.stores.ledger.suppression import Suppression, suppress
+from chuda.workspace import open_workspace
+from tasks.dispatch.stage import send_plan
+
+OFFER = """
+id: offer
+name: 周末立减
+type: marketing
+trade: retail
+sender: business.yaml
+channels: [demo]
+audience: {segments: [everyone]}
+template:
+  text: 【橙柚生活】{salutation}，周末到店立减20元，拒收请回复R
+schedule: {date: 2026-11-20, slot: "15:00-17:00"}
+"""
+
+
+@pytest.fixture
+def offer(world) -> str:
+    return world.campaign(OFFER)
+
+
+def send(plan_id: str) -> list[str]:
+    """Why sending stopped, release by release."""
+    with open_workspace() as workspace:
+        return [report.stop for report in asyncio.run(send_plan(workspace, plan_id, False))]
+
+
+def states(plan_id: str) -> dict[str, int]:
+    with open_workspace() as workspace, workspace.ledger.read() as ledger:
+        return state_counts(ledger, plan_id)
+
+
+def change_file(path: str | Path, old: str, new: str) -> None:
+    text = Path(path).read_text(encoding="utf-8")
+    assert old in text
+    Path(path).write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_by_data_everybody_who_must_not_be_messaged_is_left_out_by_name(world, offer):
+    columns = {0: "consent = 'none'", 1: "consent = 'denied'", 2: "consent_purpose = '售后服务'",
+               3: "consent_source = NULL", 4: "phone_region = 'HK'", 5: "source_id = 'M6'"}  # fmt: skip
+    for number, setting in columns.items():
+        world.change(f"UPDATE contact_clean SET {setting} WHERE token = ?", world.token(number))
+    world.change("UPDATE contact_clean SET updated_at = '2020-01-01' WHERE token = ?", world.token(5))
+    change_file(world.folder / "campaigns/channels/demo.yaml", "coverage: [CN, HK, MO, TW]", "coverage: [CN]")
+    opted_out, complained = world.token(7), world.token(8)
+    with open_workspace() as workspace:
+        now = to_us(workspace.clock.now())
+        with workspace.ledger.write() as ledger:
+            suppress(ledger, [Suppression(opted_out, "marketing", "opt_out", "reply", now, now),
+                              Suppression(complained, "all", "complaint", "12321", now, now)])  # fmt: skip
+    plan = world.plan(offer)
+    assert world.reasons(plan) == dict.fromkeys(
+        ("complained", "consent_denied", "consent_other_purpose", "consent_without_evidence", "duplicate_person",
+         "no_consent", "region_not_covered", "suppressed"), 1,
+    )  # fmt: skip
+    assert len(world.texts(plan)) == 2
+
+
+def test_by_clock_nothing_leaves_at_night_and_what_is_late_is_void(world, offer):
+    plan = world.plan(offer)
+    world.approve(plan)
+    assert send(plan) == ["window_closed"]
+    world.at("2026-11-20T21:00:00")
+    assert send(plan) == ["window_closed"]
+    world.at("2026-11-21T15:30:00")
+    send(plan)
+    assert states(plan) == {"expired": 10}
+
+
+@pytest.mark.parametrize("slot", ["20:30-21:30", "06:00-08:00"])
+def test_by_clock_a_slot_at_night_is_refused_by_name(world, slot):
+    with pytest.raises(Exception, match=re.escape(slot)):
+        world.plan(world.campaign(OFFER.replace("15:00-17:00", slot)))
+
+
+def test_by_editing_after_approval_the_approved_plan_is_what_counts(world, offer):
+    plan = world.plan(offer)
+    world.approve(plan)
+    change_file(offer, "立减20元", "立减90元")
+    changed = world.plan(offer)
+    assert changed != plan
+    with pytest.raises(Refused, match=f"already released as plan {plan}"):
+        world.approve(changed)
+    change_file(
+        world.folder / "campaigns/channels/demo.yaml", "rate_parts_per_second: 1000", "rate_parts_per_second: 9"
+    )
+    with pytest.raises(Refused, match="rate_parts_per_second"):
+        send(plan)
+
+
+def test_by_two_campaigns_at_once_nobody_gets_one_more_than_the_cap(world):
+    capped = OFFER + "weekly_cap: 1\n"
+    plans = [world.plan(world.campaign(capped.replace("id: offer", f"id: offer-{n}"), f"{n}.yaml")) for n in (1, 2)]
+    for plan in plans:
+        world.approve(plan)
+    assert [states(plan) for plan in plans] == [{"planned": 10}, {"suppressed": 10}]
+    third = world.campaign(capped.replace("id: offer", "id: offer-3"), "3.yaml")
+    with pytest.raises(GateFailed, match="somebody may be messaged"):
+        world.plan(third)
+
+
+def test_by_trade_what_needs_leave_is_refused_without_it(world):
+    with pytest.raises(Refused, match="trade_not_authorised"):
+        world.plan(world.campaign(OFFER.replace("trade: retail", "trade: finance")))
+    business = world.folder / "campaigns" / "business.yaml"
+    until = "authorisations: [{trade: finance, number: 银2026, expires_on: 2026-11-20}]\n"
+    business.write_text(business.read_text(encoding="utf-8") + until, encoding="utf-8")
+    late = OFFER.replace("trade: retail", "trade: finance").replace("{date: 2026-11-20", "{date: 2026-11-21")
+    with pytest.raises(GateFailed, match="somebody may be messaged"):
+        world.plan(world.campaign(late))
+
+
+def test_by_own_words_a_text_the_business_forbids_is_refused_by_name(world, offer):
+    (world.folder / "campaigns" / "lexicon.yaml").write_text(
+        "groups:\n  - id: ours\n    category: provider\n    severity: block\n    law: 内部规定\n"
+        "    law_en: house rule\n    advice: 换一个说法\n    advice_en: say it differently\n"
+        "    entries:\n      - {id: lijian, words: [立减]}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(Refused, match="立减"):
+        world.plan(offer)
