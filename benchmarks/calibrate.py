@@ -19,6 +19,7 @@ from scipy import stats
 
 from tasks.experiments.assignment import AssignmentSpec, assign
 from tasks.experiments.decision import decide
+from tasks.experiments.early import log_evidence
 from tasks.experiments.evidence import ArmStats
 from tasks.experiments.guardrails import METRICS
 from tasks.experiments.intervals import Floats, lift_bounds, newcombe_bounds, normal_quantile, wilson_bounds
@@ -174,6 +175,24 @@ def measure_peeking(rng: np.random.Generator, repeats: int, rate: float = 0.25, 
     return Table(f"Looking early ({repeats} simulated tests)", ("rule", "errs"), rows)
 
 
+def measure_early_looks(rng: np.random.Generator, repeats: int, every: int = 100, looks: int = 50) -> Table:
+    """Looks for harm after every hundred messages: false stops at the limit, and how soon real harm is found."""
+    limits, at = GuardrailLimits(), every * np.arange(1, looks + 1)
+    rows: list[tuple[Cell, ...]] = []
+    for metric in METRICS:
+        limit = float(getattr(limits, metric))
+        cells: list[Cell] = [metric, limit]
+        for factor, until in ((1, looks), (2, 15), (3, 15)):
+            bad = rng.binomial(every, limit * factor, size=(repeats, looks)).cumsum(axis=1)[:, :until]
+            found = log_evidence(bad, at[:until], limit) >= -np.log(limits.alpha_limit)
+            shared = p_at_least(bad, at[:until], limit) < limits.alpha_limit / looks
+            cells += [float(found.any(axis=1).mean()), float(shared.any(axis=1).mean())]
+        rows.append(tuple(cells))
+    header = ("guardrail", "limit", "at the limit, ever", "(shared alpha)", "2 x limit by 1,500", "(shared alpha)",
+              "3 x limit by 1,500", "(shared alpha)")  # fmt: skip
+    return Table(f"Looking for harm {looks} times, every {every} messages ({repeats} simulated tests)", header, rows)
+
+
 def measure_guardrails(sizes: Sequence[int]) -> Table:
     """How often a guardrail stops an arm whose true rate is the limit, half of it or twice it. Exact."""
     limits = GuardrailLimits()
@@ -250,6 +269,7 @@ def run(quick: bool, seed: int) -> list[Table]:
         measure_guardrails(some),
         measure_decisions(rng, few),
         measure_balance(20_000 if quick else 200_000),
+        measure_early_looks(np.random.default_rng(seed), many // 10),
     ]
 
 

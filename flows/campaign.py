@@ -31,7 +31,7 @@ from tasks.planning.stage import forget_draft, make_plan
 from tasks.reports.stage import write_report
 from tasks.segments.stage import refresh_all_segments
 
-__all__ = ["build_plan", "current_progress", "follow_plan", "listening", "run_campaign"]
+__all__ = ["Progress", "build_plan", "current_progress", "follow_plan", "listening", "run_campaign"]
 
 
 @flow(name="prepare", persist_result=False)

@@ -37,7 +37,10 @@ CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("[price_sensitive]\n  where: order_count >= 1 AND NOT (lifecycle = 'lost')", "[everyone]"),
         ("  holdout: 0.05", "  holdout: 0.05\n  layer: {low: 0.5, high: 1}"),
     ),
-    "test_call_to_action.yaml": (("  mode: full", "  mode: full\n  layer: {name: learning}"),),
+    "test_call_to_action.yaml": (
+        ("trade: education", "trade: retail"),  # education needs an authorisation on the business record
+        ("  mode: full", "  mode: full\n  layer: {name: learning}"),
+    ),
     "mother_baby_pregnant.yaml": (),
 }
 WAKE_UP = (("  exclude_segments: [lost_customers]", ""), ("sleeping_customers, at_risk", "everyone"))

@@ -69,6 +69,15 @@ def test_peeking_errs_a_fifth_of_the_time_and_harm_looks_do_not() -> None:
     assert harm_split <= 0.025 < harm_unsplit
 
 
+def test_looking_fifty_times_for_harm_errs_less_than_once_and_finds_more_than_a_shared_alpha() -> None:
+    table = calibrate.measure_early_looks(np.random.default_rng(4), 4000)
+    for row in table.rows:
+        used = [float(cell) for cell in row[2::2]]
+        shared = [float(cell) for cell in row[3::2]]
+        assert used[0] <= 0.025
+        assert all(mine >= theirs for mine, theirs in zip(used[1:], shared[1:], strict=True))
+
+
 def test_an_arm_at_the_limit_is_stopped_at_most_as_often_as_alpha_allows() -> None:
     table = calibrate.measure_guardrails((500, 1000, 5000))
     for at_limit, no_worse in _columns(table, "true = limit", "A/A worse"):
@@ -100,7 +109,7 @@ def test_the_grid_holds_all_but_a_trifle_of_the_probability() -> None:
 def test_the_command_prints_every_table() -> None:
     printed: list[str] = []
     calibrate.main(["--quick"], say=printed.append)
-    assert len(printed) == 10
+    assert len(printed) == 11
     assert all(
         part in "\n".join(printed) for part in ("False winners", "Coverage", "Looking early", "Balance", "s of CPU")
     )

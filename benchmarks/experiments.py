@@ -1,0 +1,126 @@
+"""Assigning an audience, against DuckDB's plain copy of the columns used; deciding, against one scan of the messages.
+
+    python benchmarks/experiments.py                    # one million people and messages
+    python benchmarks/experiments.py --rows 10000000    # what the promises are about: 6x the copy, about one scan
+
+Each step is timed alone in this process, best of `--repeats`; the data lie in a warehouse file, as in a workspace.
+`scan` is what any count over the messages has to do at least: every column the decision reads, grouped by arm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from chuda.clock import BUSINESS_ZONE
+from tasks.experiments.assignment import AssignmentSpec, assign
+from tasks.experiments.record import decide_on_marts
+from tasks.experiments.registration import Arm, Registration
+
+NOW = datetime(2026, 12, 1, tzinfo=BUSINESS_ZONE)
+SENT = NOW - timedelta(days=5)
+PEOPLE = """
+CREATE TABLE audience_eligible AS
+SELECT md5(i::varchar) AS token, 's' || (i % 12) AS segment, 'p' || ((i * 7919) % 31) AS province
+FROM range($rows) AS t(i)
+"""
+MESSAGES = """
+CREATE TABLE message_fact AS
+SELECT 'p1' AS plan_id, 'c1' AS campaign_id, md5(i::varchar) AS token, 'all' AS wave, chr(65 + (i % 2)::int) AS variant,
+    'delivered' AS state, true AS is_accepted, i % 50 <> 0 AS is_delivered, i % 4 = 0 AS is_clicked,
+    $sent::timestamptz + to_microseconds(i % 3600000000) AS sent_at, 0.055 AS cost_cny
+FROM range($rows) AS t(i)
+"""
+EVENTS = """
+CREATE TABLE touchpoint AS
+SELECT plan_id, token, source, kind, sent_at + INTERVAL 1 HOUR AS happened_at, amount_cny FROM (
+    SELECT plan_id, token, sent_at, 'click' AS source, 'click' AS kind, NULL AS amount_cny FROM message_fact
+    WHERE is_clicked
+    UNION ALL
+    SELECT plan_id, token, sent_at, 'order', 'order', 88.0 FROM message_fact WHERE is_clicked AND token < '2'
+    UNION ALL
+    SELECT plan_id, token, sent_at, 'reply', 'opt_out', NULL FROM message_fact WHERE token < '008'
+)
+"""
+SCAN = """
+SELECT variant, count(*), count(DISTINCT token), count(*) FILTER (is_accepted AND is_delivered), sum(cost_cny),
+    max(sent_at), count(*) FILTER (state = 'failed')
+FROM message_fact WHERE plan_id = 'p1' GROUP BY variant
+"""
+PLAIN = """
+SELECT variant, count(*), count(*) FILTER (is_accepted AND is_delivered), sum(cost_cny), max(sent_at),
+    count(*) FILTER (state = 'failed'), max(token)
+FROM message_fact WHERE plan_id = 'p1' GROUP BY variant
+"""
+
+
+def register(mode: str = "full") -> Registration:
+    return Registration.model_validate({
+        "experiment_id": "bench", "variable": "call_to_action",
+        "arms": [Arm.model_validate({"name": name, "cost_cny": "0.05"}) for name in "AB"],
+        "primary_metric": "clicked", "window_hours": 48, "target_mde": 0.05,
+        "sample_fraction": 1 if mode == "full" else 0.1, "fallback_arm": "A", "holdout_fraction": 0.05, "mode": mode,
+    })  # fmt: skip
+
+
+def best_of(repeats: int, work: Callable[[], object]) -> tuple[float, float]:
+    """The least wall seconds, and the CPU seconds of that run."""
+    runs = []
+    for _ in range(repeats):
+        wall, cpu = time.perf_counter(), time.process_time()
+        work()
+        runs.append((time.perf_counter() - wall, time.process_time() - cpu))
+    return min(runs)
+
+
+def measure_assignment(folder: Path, rows: int, repeats: int) -> dict[str, tuple[float, float]]:
+    with duckdb.connect(str(folder / "assign.duckdb")) as connection:
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute(PEOPLE, {"rows": rows})
+        copy = "CREATE OR REPLACE TABLE copied AS SELECT token, segment, province FROM audience_eligible"
+        copied = best_of(repeats, lambda: connection.execute(copy))
+        spec = AssignmentSpec.for_experiment(register("sample"))
+
+        def assigned() -> None:
+            assign(connection, spec)
+            # Published as the stage does: a table of the warehouse file.
+            connection.execute("CREATE OR REPLACE TABLE dealt AS SELECT * FROM audience_assigned")
+
+        return {"plain copy of the columns used": copied, "assignment, published": best_of(repeats, assigned)}
+
+
+def measure_decision(folder: Path, rows: int, repeats: int) -> dict[str, tuple[float, float]]:
+    with duckdb.connect(str(folder / "marts.duckdb")) as connection:
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute(MESSAGES, {"rows": rows, "sent": SENT})
+        connection.execute(EVENTS)
+        planned = {"A": rows - rows // 2, "B": rows // 2}
+        scan = best_of(repeats, lambda: connection.execute(PLAIN).fetchall())
+        distinct = best_of(repeats, lambda: connection.execute(SCAN).fetchall())
+        decided = best_of(repeats, lambda: decide_on_marts(connection, register(), "p1", planned, NOW))
+        return {"scan of the messages": scan, "scan with a count of distinct people": distinct, "decision": decided}
+
+
+def main() -> None:
+    """Print the seconds of every step and its ratio to the first of its group."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    chosen = parser.parse_args()
+    for group in (measure_assignment, measure_decision):
+        with tempfile.TemporaryDirectory() as folder:
+            steps = group(Path(folder), chosen.rows, chosen.repeats)
+        base_wall, base_cpu = next(iter(steps.values()))
+        for name, (wall, cpu) in steps.items():
+            ratio = f"{wall / base_wall:5.1f}x   CPU {cpu:7.2f} s {cpu / base_cpu:5.1f}x"
+            print(f"{chosen.rows:>11,}  {name:<38} {wall:8.2f} s {ratio}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
