@@ -24,11 +24,11 @@ from tasks.dispatch.stage import approve_plan, dispatch
 from tasks.experiments.record import RECEIPTS_COMPLETE_AFTER
 from tasks.experiments.stage import decide_experiment, draw_sample
 from tasks.feedback.stage import collect_feedback
-from tasks.kpi.stage import refresh_kpis
+from tasks.kpi.stage import refresh_kpis, tell_alerts
 from tasks.planning.briefing import read_briefing
 from tasks.planning.due import NobodyDue
 from tasks.planning.stage import forget_draft, make_plan
-from tasks.reports.stage import write_report
+from tasks.reports.stage import write_report, write_week
 from tasks.segments.stage import refresh_all_segments
 
 __all__ = ["Progress", "build_plan", "current_progress", "follow_plan", "listening", "run_campaign"]
@@ -101,10 +101,18 @@ def send_plan(plan_id: str, wait: bool = False) -> None:
 
 @flow(name="collect-feedback", persist_result=False)
 def collect() -> None:
-    """Take in what all channels have to report and bring the marts up to date."""
+    """Take in what all channels have to report, bring the marts up to date, and tell new alerts."""
     progress = current_progress()
     progress.run(collect_feedback)
     progress.run(refresh_kpis)
+    progress.run(tell_alerts)
+
+
+@flow(name="weekly-quality", persist_result=False)
+def report_week(language: Language = "zh") -> str:
+    """The same, and the report of the week that ended; returns its path."""
+    collect()
+    return str(current_progress().run(lambda: write_week("", language)).details["path"])
 
 
 def check_form_code(code: str) -> None:

@@ -14,9 +14,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from chuda.clock import Clock
-from chuda.errors import Refused, UsageError
+from chuda.errors import ChudaError, Refused, UsageError
 from chuda.keys import load_keys
 from chuda.phones import canonical_phone
 from chuda.providers.opening import open_provider
@@ -159,9 +160,30 @@ def notify(
     return asyncio.run(send())
 
 
-def _choose_channel(settings: Settings, message_type: MessageType, name: str | None) -> ChannelRecord:
+async def settle_all(settings: Settings) -> list[str]:
+    """Ask every transactional channel about its unknown messages; returns what went wrong, which stops no other."""
+    target = settings.notice_ledger_target
+    if isinstance(target, Path) and not target.exists():
+        return []
+    trouble: list[str] = []
+    for record in _channels(settings):
+        kinds: list[MessageType] = [kind for kind in record.message_types if kind in ("otp", "notification")]
+        try:
+            if kinds:
+                async with open_notifier(kinds[0], record.name, settings) as opened:
+                    await opened.settle()
+        except ChudaError as error:
+            trouble.append(f"{record.name}: {error}")
+    return trouble
+
+
+def _channels(settings: Settings) -> list[ChannelRecord]:
     files = sorted((settings.campaigns / "channels").glob("*.yaml"))
-    records = [load_channel(path, lang=settings.lang).value for path in files]
+    return [load_channel(path, lang=settings.lang).value for path in files]
+
+
+def _choose_channel(settings: Settings, message_type: MessageType, name: str | None) -> ChannelRecord:
+    records = _channels(settings)
     fitting = [r for r in records if message_type in r.message_types and name in (None, r.name)]
     if len(fitting) == 1:
         return fitting[0]

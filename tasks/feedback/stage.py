@@ -18,6 +18,7 @@ from chuda.stores.ledger.queue import forget_processed
 from chuda.stores.ledger.releases import channel_records
 from chuda.workspace import Workspace, open_workspace
 from tasks.content.context import load_content_reference
+from tasks.dispatch.notifying import settle_all
 from tasks.feedback.alarms import find_alarms, publish_alarms
 from tasks.feedback.answering import seal_answers
 from tasks.feedback.mirror import mirror_ledger
@@ -40,7 +41,7 @@ def collect_feedback() -> StageResult:
     A channel in trouble stops neither the others nor the rest; the result warns and names it under `trouble`.
     """
     with open_workspace() as workspace:
-        trouble = asyncio.run(_pull_all(workspace))
+        trouble = asyncio.run(_pull_all(workspace)) + asyncio.run(settle_all(workspace.settings))
         counts = process_queue(workspace)
         answers = seal_answers(workspace)
         now = workspace.clock.now()

@@ -103,7 +103,12 @@ def time_wave(connection: Any, plan: RolloutPlan, variant: str, now: datetime) -
 
 
 def plan_wave(
-    connection: Any, plan: RolloutPlan, variant: str, number: int, fractions: tuple[float, ...], now: datetime,
+    connection: Any,
+    plan: RolloutPlan,
+    variant: str,
+    number: int,
+    fractions: tuple[float, ...],
+    now: datetime,
     routing: Routing | None = None,
 ) -> int:
     """Give the people of one wave the decided variant, and add the releases; a wave that is planned stays as it is.

@@ -21,7 +21,7 @@ from chuda.stores.ledger.notices import notice_counts
 from chuda.stores.ledger.suppression import Suppression, suppress
 from tasks.content.context import load_content_reference
 from tasks.dispatch.notify import NoticeResult, NoticeText, Notifier
-from tasks.dispatch.notifying import Wording
+from tasks.dispatch.notifying import Wording, settle_all
 
 REFERENCE = Path(__file__).parents[3] / "data" / "reference"
 CODE = NoticeText(
@@ -30,6 +30,20 @@ CODE = NoticeText(
 NEWS = NoticeText("【橙柚生活】您好，您预约的剪发改到明天", 1, "appointment/changed", "notification")
 UNKNOWN = SendResult(MessageResult("unknown", "deadline"))
 NOT_SENT = SendResult(MessageResult("not_sent", "ConnectError"))
+
+
+CHANNEL = """
+name: {name}
+adapter: generic
+simulator: true
+endpoint: http://127.0.0.1:1
+account: codes
+credentials: {{token: NO_SUCH_VARIABLE}}
+message_types: [otp]
+price_cny_per_part: 0.05
+billing: submitted
+rate_parts_per_second: 100
+"""
 
 
 def record(**changes: object) -> ChannelRecord:
@@ -245,3 +259,18 @@ def test_the_days_limit_of_the_account_holds(ledger, keys, clock, tmp_path):
         desk.send(phones(4)[3])
     desk.wait(hours=24)
     assert desk.send(phones(4)[3]).state == "accepted"
+
+
+def test_without_a_single_notice_nothing_is_asked(tmp_path):
+    settings = Settings(home=tmp_path, campaigns=tmp_path / "no such folder")
+    assert asyncio.run(settle_all(settings)) == []
+
+
+def test_a_channel_that_cannot_be_asked_is_named_and_stops_nothing(tmp_path, keys):
+    (tmp_path / "campaigns" / "channels").mkdir(parents=True)
+    for name in ("codes", "news"):
+        (tmp_path / "campaigns" / "channels" / f"{name}.yaml").write_text(CHANNEL.format(name=name))
+    open_ledger(tmp_path / "notices.sqlite", keys).close()
+    settings = Settings(home=tmp_path, campaigns=tmp_path / "campaigns", reference=REFERENCE)
+    trouble = asyncio.run(settle_all(settings))
+    assert [said.partition(":")[0] for said in trouble] == ["codes", "news"]
