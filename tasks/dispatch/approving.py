@@ -30,7 +30,7 @@ from tasks.planning.briefing import load_channels
 
 APPROVABLE_BEFORE = timedelta(days=7)
 # What a channel's record says of people and tests, not of where and how its messages go.
-_NOT_BINDING = frozenset({"vetting", "tested", "licence"})
+_NOT_BINDING = frozenset({"vetting", "tested", "licence", "resend", "switch_cells"})
 
 
 @dataclass(frozen=True, slots=True)

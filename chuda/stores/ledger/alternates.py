@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, text
 
-from chuda.stores.ledger.suppression import EACH_TOKEN, Suppression, suppress
+from chuda.stores.ledger.lists import each_of
+from chuda.stores.ledger.suppression import Suppression, suppress
 
 
 def count_alternates(connection: Connection) -> int:
@@ -24,7 +25,7 @@ def related_tokens(connection: Connection, tokens: Iterable[str]) -> dict[str, s
     """Each token with the others of the same person: whom it is an alternate of, and their and its own alternates."""
     found: dict[str, set[str]] = {}
     for row in connection.execute(
-        text(_RELATED.format(each=EACH_TOKEN[connection.dialect.name])), {"tokens": json.dumps(sorted(set(tokens)))}
+        text(_RELATED.format(each=each_of(connection))), {"values": json.dumps(sorted(set(tokens)))}
     ):
         found.setdefault(row.token, set()).add(row.other)
     return found

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, text
 
-_EACH_TOKEN = {
-    "sqlite": "json_each(:tokens) AS t",
-    "postgresql": "jsonb_array_elements_text(CAST(:tokens AS jsonb)) AS t(value)",
-}
+from chuda.stores.ledger.lists import each_of
+
 _CLAIM = text(
     "INSERT INTO event_claim (campaign_id, token, event_key, plan_id, claimed_us) "
     "VALUES (:campaign, :token, :key, :plan, :us) ON CONFLICT DO NOTHING"
@@ -41,10 +39,10 @@ def claim_events(
     # Asked after the insert: a transaction that claimed at the same time has committed by now.
     held = connection.execute(
         text(
-            f"SELECT c.token, c.event_key FROM {_EACH_TOKEN[connection.dialect.name]} JOIN event_claim c "
+            f"SELECT c.token, c.event_key FROM {each_of(connection)} JOIN event_claim c "
             "ON c.campaign_id = :campaign AND c.token = t.value WHERE c.plan_id <> :plan"
         ),
-        {"campaign": campaign_id, "plan": plan_id, "tokens": json.dumps(list(events))},
+        {"campaign": campaign_id, "plan": plan_id, "values": json.dumps(list(events))},
     )
     return {row.token for row in held if events[row.token] == row.event_key}
 

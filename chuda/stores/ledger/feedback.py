@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, text
 
+from chuda.stores.ledger.lists import each_of
 from chuda.stores.ledger.releases import split_tokens
-from chuda.stores.ledger.suppression import EACH_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +136,9 @@ class Member:
 
 def tokens_of_batches(connection: Connection, batch_ids: Iterable[str]) -> dict[str, list[str]]:
     """The tokens of these batches in order of position; batches that are not ours are missing."""
-    source = EACH_TOKEN[connection.dialect.name]
     rows = connection.execute(
-        text(f"SELECT b.batch_id, b.tokens FROM {source} JOIN batch b ON b.batch_id = t.value"),
-        {"tokens": json.dumps(sorted(set(batch_ids)))},
+        text(f"SELECT b.batch_id, b.tokens FROM {each_of(connection)} JOIN batch b ON b.batch_id = t.value"),
+        {"values": json.dumps(sorted(set(batch_ids)))},
     )
     return {row.batch_id: split_tokens(row.tokens) for row in rows}
 

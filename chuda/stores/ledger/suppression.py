@@ -10,6 +10,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from chuda.message_types import Scope, rules_of
+from chuda.stores.ledger.lists import each_of
 
 Reason = Literal["opt_out", "complaint", "blacklist", "manual", "do_not_contact", "consent_withdrawn", "erased"]
 
@@ -24,12 +25,6 @@ class Suppression:
     source: str
     at_us: int
     recorded_us: int
-
-
-EACH_TOKEN = {
-    "sqlite": "json_each(:tokens) AS t",
-    "postgresql": "jsonb_array_elements_text(CAST(:tokens AS jsonb)) AS t(value)",
-}
 
 
 def suppress(connection: Connection, entries: Sequence[Suppression]) -> int:
@@ -59,12 +54,12 @@ def suppressed_among(connection: Connection, tokens: Iterable[str], message_type
     scope_list = ", ".join(f"'{scope}'" for scope in scopes)
     rows = connection.execute(
         text(
-            f"SELECT s.token FROM {EACH_TOKEN[connection.dialect.name]} "
+            f"SELECT s.token FROM {each_of(connection)} "
             f"JOIN suppression s ON s.token = t.value WHERE s.scope IN ({scope_list}) "
-            f"UNION SELECT a.token FROM {EACH_TOKEN[connection.dialect.name]} JOIN alternate a ON a.token = t.value "
+            f"UNION SELECT a.token FROM {each_of(connection)} JOIN alternate a ON a.token = t.value "
             f"JOIN suppression s ON s.token = a.alternate_token WHERE s.scope IN ({scope_list})"
         ),
-        {"tokens": json.dumps(wanted)},
+        {"values": json.dumps(wanted)},
     )
     return {row.token for row in rows}
 
@@ -76,16 +71,6 @@ def remember_alternates(connection: Connection, pairs: Sequence[tuple[str, str]]
             text("INSERT INTO alternate (token, alternate_token) VALUES (:token, :alternate) ON CONFLICT DO NOTHING"),
             [{"token": token, "alternate": alternate} for token, alternate in pairs],
         )
-
-
-def mains_of(connection: Connection, tokens: Sequence[str]) -> set[str]:
-    """The people of whom one of `tokens` is a further number, as far as the ledger knows."""
-    rows = connection.execute(
-        text(f"SELECT a.token FROM {EACH_TOKEN[connection.dialect.name]} "
-             "JOIN alternate a ON a.alternate_token = t.value"),
-        {"tokens": json.dumps(list(tokens))},
-    )  # fmt: skip
-    return {row.token for row in rows}
 
 
 def _count(connection: Connection) -> int:
