@@ -13,12 +13,13 @@ from chuda.workspace import Workspace
 from tasks.contacts.merging import create_contact_tables
 from tasks.contacts.reject_files import forget_in_rejects
 from tasks.contacts.restrictions import main_tokens, record_stops
+from tasks.planning.fingerprint import renew_for_erasure
 
 # What the person's rows are taken out of, and what only loses its words: those rows count messages in reports.
 _ROWS = (
     ("contact_clean", "token"), ("contact_alternate", "token"), ("contact_alternate", "alternate_token"),
     ("contact_record", "token"), ("contact_tagged", "token"), ("segment_span", "token"), ("order_clean", "token"),
-    ("event_clean", "token"),
+    ("event_clean", "token"), ("plan_event", "token"),
 )  # fmt: skip
 _WORDS = (("plan_message", "text"), ("plan_rollout_text", "text"), ("reply_received", "text"))
 # The law wants the proof of a consent kept for months, and nothing else of the person: no name, no number.
@@ -82,6 +83,8 @@ def _erase_rows(connection: Any, token: str, now: Any) -> int:
     for table, column in _ROWS:
         if table in tables:
             rows += connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [token]).fetchone()[0]
+    if {"plan_message", "plan_fingerprint"} <= tables:
+        renew_for_erasure(connection, token)  # or the releases of everybody else could not be approved any more
     for table, column in _WORDS:
         if table in tables:
             sql = f"UPDATE {table} SET {column} = '' WHERE token = ? AND {column} <> ''"

@@ -1,0 +1,73 @@
+"""Erasing a person after the plan was made: everybody else's messages go on, and no store keeps the person's words."""
+
+from __future__ import annotations
+
+import pytest
+from contacts_room import token
+from plan_rows import OPENS, insert, put_plan
+from sqlalchemy import text
+
+from chuda.errors import Refused
+from tasks.contacts.erasing import erase_person
+from tasks.dispatch.releasing import planned_releases, seal_plan
+from tasks.planning.fingerprint import fingerprint_releases
+from tasks.planning.plan import create_plan_tables
+
+A, B, C, D = "13800138000", "13900139000", "18600186000", "18700187000"
+HEADER = "手机号,姓名,是否同意营销短信,同意来源,同意时间,同意用途\n"
+
+
+def known(room, *people: str) -> None:
+    rows = "".join(f"{phone},王小明,是,门店,2026-01-01,营销\n" for phone in people)
+    room.contacts(room.write(f"{people[0][:11]}.csv", HEADER + rows))
+
+
+def change(room, sql: str, *values: object) -> None:
+    with room.workspace.warehouse.write() as connection:
+        connection.execute(sql, list(values))
+
+
+@pytest.fixture
+def planned(room):
+    """A plan for A, B and C that nobody has approved yet."""
+    known(room, A, B, C)
+    with room.workspace.warehouse.write() as connection:
+        create_plan_tables(connection)
+        put_plan(connection)
+        for position, phone in enumerate((A, B, C)):
+            insert(
+                connection, "plan_message", plan_id="p1", token=token(phone), wave="all", text="王小明，您好", units=6,
+                parts=1, send_at=OPENS, release_number=1, batch_id="p1-1-0", position=position, messages_before=0,
+            )  # fmt: skip
+            insert(connection, "plan_event", plan_id="p1", token=token(phone), event_key="e")
+        fingerprint_releases(connection, "p1")
+    return room
+
+
+def seal(room) -> int:
+    return seal_plan(room.workspace, planned_releases(room.workspace, "p1"))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_plan_goes_out_to_everybody_but_the_erased(planned, times):
+    for _ in range(times):
+        erase_person(planned.workspace, token(A), A)
+    assert planned.rows("SELECT text FROM plan_message WHERE token = ?", token(A)) == [("",)]
+    assert planned.rows("SELECT token FROM plan_event WHERE token = ?", token(A)) == []
+    assert seal(planned) == 1
+    with planned.workspace.ledger.read() as connection:
+        rows = connection.execute(text("SELECT position, state, code FROM message_exception")).all()
+    assert [tuple(row) for row in rows] == [(0, "suppressed", "erased")]
+
+
+@pytest.mark.parametrize("whose", [A, B])
+@pytest.mark.parametrize("is_before", [True, False])
+def test_an_edit_by_hand_is_refused_whoever_was_erased(planned, whose, is_before):
+    edit = "UPDATE plan_message SET text = '满赠' WHERE token = ?"
+    if is_before:
+        change(planned, edit, token(whose))
+    erase_person(planned.workspace, token(A), A)
+    if not is_before:
+        change(planned, edit, token(whose))
+    with pytest.raises(Refused, match="were changed after the plan was made"):
+        seal(planned)
