@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from chuda.clock import to_us
+from chuda.stores.ledger import open_ledger
+from chuda.stores.ledger.alternates import forget_alternates
 from chuda.stores.ledger.erasure import erase_people
+from chuda.stores.ledger.notices import forget_notices
 from chuda.workspace import Workspace
 from tasks.contacts.merging import create_contact_tables
 from tasks.contacts.reject_files import forget_in_rejects
@@ -21,7 +26,8 @@ _ROWS = (
     ("contact_record", "token"), ("contact_tagged", "token"), ("segment_span", "token"), ("order_clean", "token"),
     ("event_clean", "token"), ("plan_event", "token"),
 )  # fmt: skip
-_WORDS = (("plan_message", "text"), ("plan_rollout_text", "text"), ("reply_received", "text"))
+_WORDS = (("plan_message", "text"), ("plan_rollout_text", "text"), ("reply_received", "text"),
+          ("complaint_recorded", "text"))  # fmt: skip
 # The law wants the proof of a consent kept for months, and nothing else of the person: no name, no number.
 _KEEP_CONSENT = """
 INSERT INTO consent_past
@@ -58,6 +64,7 @@ def erase_person(workspace: Workspace, token: str, phone: str | None) -> Erased:
     number = phone or _number_of(workspace, token)
     in_rejects = forget_in_rejects(workspace.settings.rejects, number) if number else 0
     in_vault = workspace.vault.erase([token])
+    _erase_notices(workspace, token)
     rows = 0
     if workspace.settings.warehouse_file.exists():
         with workspace.warehouse.write() as warehouse:
@@ -66,7 +73,20 @@ def erase_person(workspace: Workspace, token: str, phone: str | None) -> Erased:
             mains = dict.fromkeys(main_tokens(warehouse, [token]), now)
             record_stops(workspace.ledger, mains, "erasure", now, scope="marketing", reason="opt_out")
             rows = _erase_rows(warehouse, token, now)
+    # Last: before the warehouse lost them, an import could have handed them over again.
+    with workspace.ledger.write() as connection:
+        forget_alternates(connection, [token])
     return Erased(from_ledger.messages, from_ledger.withdrawn, in_vault, rows, in_rejects)
+
+
+def _erase_notices(workspace: Workspace, token: str) -> None:
+    target = workspace.settings.notice_ledger_target
+    if not isinstance(target, Path):  # PostgreSQL has them beside the rest
+        with workspace.ledger.write() as connection:
+            forget_notices(connection, [token])
+    elif target.exists():
+        with closing(open_ledger(target, workspace.keys)) as ledger, ledger.write() as connection:
+            forget_notices(connection, [token])
 
 
 def _number_of(workspace: Workspace, token: str) -> str | None:

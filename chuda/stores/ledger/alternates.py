@@ -52,6 +52,14 @@ def suppress_people(connection: Connection, entries: Sequence[Suppression]) -> i
     return suppress(connection, [*entries, *others])
 
 
+def forget_alternates(connection: Connection, tokens: Sequence[str]) -> None:
+    """Forget the pairs these numbers are in, as the warehouse does with erased ones."""
+    for token in tokens:
+        connection.execute(
+            text("DELETE FROM alternate WHERE token = :token OR alternate_token = :token"), {"token": token}
+        )
+
+
 def find_late_relatives(connection: Connection, now_us: int) -> list[Suppression]:
     """Suppressions that numbers lack which were found to belong to a suppressed person only afterwards."""
     rows = connection.execute(text(_LATE), {"now": now_us})

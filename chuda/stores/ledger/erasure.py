@@ -21,6 +21,14 @@ ERASED: Reason = "erased"
 # Only batches of these states can still start a request; of the others it may be known already what became of them.
 _NOT_STARTED = ("planned", "not_sent")
 
+# Rows that count something stay without words; who is owed an answer is owed none any more.
+_WORDS = (
+    "UPDATE complaint SET text = '', shown = '' WHERE token = :token",
+    "UPDATE answer SET text = '', state = CASE state WHEN 'waiting' THEN 'dropped' ELSE state END WHERE token = :token",
+    "UPDATE scanner_click SET agent = '' WHERE token = :token",
+    "UPDATE feed_reject SET shown = '' WHERE shown LIKE '%' || :token || '%'",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ErasedFromLedger:
@@ -60,6 +68,9 @@ def erase_people(
         ).rowcount
         for token in tokens
     )
+    for token in tokens:
+        for statement in _WORDS:
+            connection.execute(text(statement), {"token": token})
     return ErasedFromLedger(messages, withdrawn, replies)
 
 

@@ -22,6 +22,9 @@ class Notice:
     sealed: bytes = field(repr=False)
 
 
+_UNKNOWN = "CASE WHEN sealed IS NULL THEN 'unconfirmed' ELSE 'unknown' END"
+
+
 @dataclass(frozen=True, slots=True)
 class NumberLimit:
     """At most so many messages of a type to one number within a time."""
@@ -41,10 +44,13 @@ def add_intent(connection: Connection, notice: Notice) -> None:
 
 
 def settle_notice(connection: Connection, notice_id: str, state: str, code: str, now_us: int) -> None:
-    """Record what became of a message; nothing replaces a certainty, and a certain one keeps no number."""
-    purge = "" if state == "unknown" else ", sealed = NULL"
+    """Record what became of a message; nothing replaces a certainty, and a certain one keeps no number.
+
+    An unknown one of somebody erased meanwhile cannot be asked about any more: it is unconfirmed for good.
+    """
+    settled, purge = (_UNKNOWN, "") if state == "unknown" else (":state", ", sealed = NULL")
     connection.execute(
-        text(f"UPDATE notice SET state = :state, code = :code, outcome_us = :us{purge} "
+        text(f"UPDATE notice SET state = {settled}, code = :code, outcome_us = :us{purge} "
              "WHERE notice_id = :id AND state IN ('intent', 'unknown')"),
         {"state": state, "code": code, "us": now_us, "id": notice_id},
     )  # fmt: skip
@@ -75,7 +81,7 @@ def exceeded_limit(
 def adopt_orphan_notices(connection: Connection, before_us: int, now_us: int) -> int:
     """Turn intents from before a moment that have no outcome into unknowns: their process died; returns how many."""
     done = connection.execute(
-        text("UPDATE notice SET state = 'unknown', code = 'owner_gone', outcome_us = :us "
+        text(f"UPDATE notice SET state = {_UNKNOWN}, code = 'owner_gone', outcome_us = :us "
              "WHERE state = 'intent' AND intent_us < :before"),
         {"us": now_us, "before": before_us},
     )  # fmt: skip
@@ -90,6 +96,16 @@ def unknown_notices(connection: Connection, channel: str, before_us: int) -> lis
         {"channel": channel, "before": before_us},
     )  # fmt: skip
     return [Notice(**{**row._mapping, "sealed": bytes(row.sealed)}) for row in rows]
+
+
+def forget_notices(connection: Connection, tokens: Sequence[str]) -> None:
+    """Take numbers and texts of erased people out of what is not certain yet; nobody can be asked about it any more."""
+    for token in tokens:
+        connection.execute(
+            text("UPDATE notice SET sealed = NULL, state = CASE state WHEN 'unknown' THEN 'unconfirmed' ELSE state END "
+                 "WHERE token = :token AND sealed IS NOT NULL"),
+            {"token": token},
+        )  # fmt: skip
 
 
 def notice_counts(connection: Connection) -> dict[str, int]:

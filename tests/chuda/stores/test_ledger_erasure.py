@@ -9,6 +9,15 @@ from sqlalchemy import text
 from chuda.clock import to_us
 from chuda.sealing import unseal_messages
 from chuda.stores.ledger.erasure import erase_people, erased_tokens
+from chuda.stores.ledger.notices import (
+    Notice,
+    add_intent,
+    adopt_orphan_notices,
+    forget_notices,
+    notice_counts,
+    settle_notice,
+    unknown_notices,
+)
 from chuda.stores.ledger.releases import state_counts
 
 
@@ -87,3 +96,51 @@ def test_what_remains_is_a_tombstone_and_doing_it_again_changes_nothing(ledger, 
         assert erased_tokens(connection) == [keys.token(phones(3)[0])]
         assert connection.execute(text("SELECT count(*) FROM suppression")).scalar_one() == 1
         assert connection.execute(text("SELECT text FROM reply")).scalar_one() == ""
+
+
+def rows_of(ledger, query: str) -> list[tuple[object, ...]]:
+    with ledger.read() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_words_leave_everything_that_is_kept_to_be_counted(any_ledger, keys, friday_ten):
+    gone, other = (keys.token(phone) for phone in phones(2))
+    with any_ledger.write() as connection:
+        for token in (gone, other):
+            for table, names, values in (
+                ("complaint", "token, shown, channel, source, text, complained_us, received_us, deadline_us",
+                 ":token, '138****0000', '', 'hotline', '我是王小明', 1, 1, 2"),
+                ("scanner_click", "channel, batch_id, position, token, agent, clicked_us",
+                 "'demo', 'b', 0, :token, 'curl', 1"),
+                ("feed_reject", "channel, feed, reason, shown, received_us",
+                 "'demo', 'replies', 'x', 'id ' || :token || ' 你好', 1"),
+                ("answer", "campaign_id, keyword, token, plan_id, release_id, text, state, asked_us",
+                 "'c', '1', :token, 'p', 'p-1', '券码', 'waiting', 1"),
+                ("answer", "campaign_id, keyword, token, plan_id, release_id, text, state, asked_us",
+                 "'c', '2', :token, 'p', 'p-1', '券码', 'sealed', 1"),
+            ):  # fmt: skip
+                connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), {"token": token})
+        erase_people(connection, keys, [gone], "manual", to_us(friday_ten))
+    for query, left, kept in (
+        ("SELECT shown, text FROM complaint ORDER BY id", [("", "")], [("138****0000", "我是王小明")]),
+        ("SELECT agent FROM scanner_click ORDER BY id", [("",)], [("curl",)]),
+        ("SELECT shown FROM feed_reject ORDER BY id", [("",)], [(f"id {other} 你好",)]),
+        (f"SELECT text, state FROM answer ORDER BY CASE token WHEN '{gone}' THEN 0 ELSE 1 END, keyword",
+         [("", "dropped"), ("", "sealed")], [("券码", "waiting"), ("券码", "sealed")]),
+    ):  # fmt: skip
+        assert rows_of(any_ledger, query) == left + kept
+
+
+def test_an_unknown_notice_of_the_erased_is_closed_and_one_on_its_way_is_when_it_becomes_unknown(any_ledger):
+    with any_ledger.write() as connection:
+        for name, who in (("unknown", "a"), ("late", "a"), ("orphan", "a"), ("told", "a"), ("other", "b")):
+            add_intent(connection, Notice(name, who, "demo", "otp", "t", 1, 1, b"sealed"))
+        for name in ("unknown", "other"):
+            settle_notice(connection, name, "unknown", "timeout", 2)
+        forget_notices(connection, ["a"])
+        settle_notice(connection, "late", "unknown", "timeout", 3)
+        settle_notice(connection, "told", "accepted", "", 3)
+        assert adopt_orphan_notices(connection, 4, 4) == 1
+        assert [notice.notice_id for notice in unknown_notices(connection, "demo", 5)] == ["other"]
+        assert notice_counts(connection) == {"accepted": 1, "unconfirmed": 3, "unknown": 1}
+    assert rows_of(any_ledger, "SELECT notice_id FROM notice WHERE sealed IS NOT NULL") == [("other",)]

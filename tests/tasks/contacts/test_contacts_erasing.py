@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 from contacts_room import token
 from plan_rows import OPENS, insert, put_plan
 from sqlalchemy import text
 
+from chuda.clock import to_us
 from chuda.errors import Refused
+from chuda.stores.ledger import open_ledger
+from chuda.stores.ledger.alternates import count_alternates, related_tokens
+from chuda.stores.ledger.notices import Notice, add_intent, settle_notice
 from tasks.contacts.erasing import erase_person
 from tasks.dispatch.releasing import planned_releases, seal_plan
+from tasks.feedback.mirror import create_mirror
+from tasks.feedback.people import share_alternates
 from tasks.planning.fingerprint import fingerprint_releases
 from tasks.planning.plan import create_plan_tables
 
@@ -71,3 +79,42 @@ def test_an_edit_by_hand_is_refused_whoever_was_erased(planned, whose, is_before
         change(planned, edit, token(whose))
     with pytest.raises(Refused, match="were changed after the plan was made"):
         seal(planned)
+
+
+def test_the_ledger_of_notices_forgets_the_erased_too(room, friday_ten):
+    now_us = to_us(friday_ten)
+    target = room.workspace.settings.notice_ledger_target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with closing(open_ledger(target, room.workspace.keys)) as ledger:
+        with ledger.write() as connection:
+            for name, phone in (("gone", A), ("other", B)):
+                add_intent(connection, Notice(name, token(phone), "demo", "otp", "t", 1, now_us, b"sealed"))
+                settle_notice(connection, name, "unknown", "timeout", now_us)
+        erase_person(room.workspace, token(A), A)
+        with ledger.read() as connection:
+            rows = connection.execute(text("SELECT notice_id, state, sealed IS NULL FROM notice ORDER BY 1")).all()
+    assert [tuple(row) for row in rows] == [("gone", "unconfirmed", 1), ("other", "unknown", 0)]
+
+
+def test_the_words_of_a_complaint_leave_the_warehouse(room):
+    known(room, A)
+    with room.workspace.warehouse.write() as connection:
+        create_mirror(connection)
+        for number, phone in enumerate((A, B)):
+            insert(connection, "complaint_recorded", complaint_id=number, token=token(phone), text="我是王小明")
+    erase_person(room.workspace, token(A), A)
+    assert room.rows("SELECT text FROM complaint_recorded ORDER BY complaint_id") == [("",), ("我是王小明",)]
+
+
+@pytest.mark.parametrize("erased", [A, B])
+def test_further_numbers_found_after_an_erasure_still_reach_the_ledger(room, friday_ten, erased):
+    known(room, f"{A}/{B}")
+    with room.workspace.warehouse.write() as connection:
+        share_alternates(connection, room.workspace.ledger, friday_ten)
+    erase_person(room.workspace, token(erased), erased)
+    known(room, f"{C}/{D}")
+    with room.workspace.warehouse.write() as connection:
+        share_alternates(connection, room.workspace.ledger, friday_ten)
+    with room.workspace.ledger.read() as reading:
+        assert count_alternates(reading) == 1
+        assert related_tokens(reading, [token(C)]) == {token(C): {token(D)}}
