@@ -130,7 +130,8 @@ class _Search:
                         f"{self.campaign.id}: 时段 {one} 不在允许的时间 {self.window} 内（法定、渠道、账号时间的交集） "
                         f"/ the slot {one} is not inside the allowed hours {self.window}; choose another slot"
                     )
-        raise (SlotsOver if self._is_recurring else Refused)(
+        refusal = SlotsOver if self._is_recurring else Refused
+        raise refusal(f"{self.campaign.id}: no slot within {self.window} can still be reached; {self._advice()}")
             f"{self.campaign.id}: no slot within {self.window} can still be reached; {self._advice()}"
         )
 
