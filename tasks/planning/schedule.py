@@ -132,8 +132,6 @@ class _Search:
                     )
         refusal = SlotsOver if self._is_recurring else Refused
         raise refusal(f"{self.campaign.id}: no slot within {self.window} can still be reached; {self._advice()}")
-            f"{self.campaign.id}: no slot within {self.window} can still be reached; {self._advice()}"
-        )
 
     def warn(self, opening: Opening, slot: Slot) -> Iterator[str]:
         """What speaks against a day and a slot without forbidding them."""
