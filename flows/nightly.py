@@ -20,6 +20,7 @@ from tasks.dispatch.stage import dispatch, watch_approvals
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis, tell_alerts
 from tasks.planning.due import NobodyDue, find_due_campaigns
+from tasks.planning.schedule import SlotsOver
 from tasks.planning.stage import cover_occurrence
 from tasks.segments.stage import refresh_all_segments
 
@@ -79,7 +80,7 @@ def _plan_due(progress: Progress, problems: list[str]) -> list[str]:
             plan_id = build_plan(str(path), progress)
             plans.append(plan_id)
             progress.run(lambda path=path, plan_id=plan_id: cover_occurrence(str(path), plan_id))  # type: ignore[misc]
-        except NobodyDue:
+        except (NobodyDue, SlotsOver):
             continue
         except ChudaError as error:
             problems.append(f"{path.name}: {error}")

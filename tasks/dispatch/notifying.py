@@ -132,7 +132,7 @@ async def open_notifier(
     settings = settings or read_settings()
     keys = load_keys(settings.keys_file, environment())
     marketing = open_ledger_to_read(settings.ledger_target, keys)
-    own = open_ledger(settings.notice_ledger_target, keys)
+    own = open_ledger(settings.notice_ledger_target, keys, "notices")
     clock = open_clock(marketing, settings.now)
     record = _choose_channel(settings, message_type, channel)
     check_sendable(record, clock)
@@ -166,7 +166,11 @@ async def settle_all(settings: Settings) -> list[str]:
     if isinstance(target, Path) and not target.exists():
         return []
     trouble: list[str] = []
-    for record in _channels(settings):
+    try:
+        records = _channels(settings)
+    except ChudaError as error:
+        return [str(error)]
+    for record in records:
         kinds: list[MessageType] = [kind for kind in record.message_types if kind in ("otp", "notification")]
         try:
             if kinds:
@@ -174,6 +178,8 @@ async def settle_all(settings: Settings) -> list[str]:
                     await opened.settle()
         except ChudaError as error:
             trouble.append(f"{record.name}: {error}")
+        except Exception as error:  # an answer nobody foresaw: that channel's trouble only, and told without its data
+            trouble.append(f"{record.name}: unforeseen {type(error).__name__}")
     return trouble
 
 

@@ -18,7 +18,7 @@ from chuda.sealing import seal_messages
 from chuda.stores.ledger import Connection
 from chuda.stores.ledger.approvals import approval_of, approve, find_approval
 from chuda.stores.ledger.coupons import Answer, mark_answers, waiting_answers
-from chuda.stores.ledger.releases import Release, SealedBatch, find_control, find_release, seal
+from chuda.stores.ledger.releases import ANSWERS_OF, Release, SealedBatch, find_control, find_release, seal
 from chuda.workspace import Workspace
 from tasks.content.parts import count_parts
 
@@ -48,6 +48,9 @@ def seal_answers(workspace: Workspace) -> list[str]:
 def _seal_group(
     connection: Connection, keys: Keys, release_id: str, answers: Sequence[Answer], phones: dict[str, str], now_us: int
 ) -> str | None:
+    # Another run may have sealed them since they were read; writers come one by one, so this look is the last word.
+    still_waiting = set(waiting_answers(connection))
+    answers = [answer for answer in answers if answer in still_waiting]
     origin = find_release(connection, release_id)
     approval = find_approval(connection, release_id)
     control = find_control(connection, origin.plan_id) if origin else None
@@ -74,7 +77,7 @@ def _seal_group(
 
 def _make_release(origin: Release, answers: Sequence[Answer], now_us: int) -> Release:
     number = f"{now_us:x}"
-    plan_id = f"{origin.release_id}-answers-{number}"
+    plan_id = f"{origin.release_id}{ANSWERS_OF}{number}"
     return replace(
         origin, release_id=f"{plan_id}-1", plan_id=plan_id, occurrence=f"{origin.occurrence} answers {number} "
         f"{origin.release_id}", message_type=ANSWER_TYPE, size=len(answers),

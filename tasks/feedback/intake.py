@@ -18,7 +18,8 @@ from chuda.stores.ledger.queue import QueuedPage, Reject
 from tasks.feedback.items import QueuedClick, QueuedItem, QueuedReceipt, QueuedReply, dump_items
 
 NUMBER_UNREADABLE = "number_unreadable"
-_OWN_ID = re.compile(r"[0-9A-Za-z_-]{1,80}(?:\.[0-9]{1,4})?")
+# A plan's id and what we put behind it, or a notice's: digits in a hash can look like a number and are none.
+_OWN_ID = re.compile(r"p[0-9a-f]{11}(?:-[0-9a-z]{1,16}){1,6}(?:\.[0-9]{1,4})?|n[0-9a-f]{20}(?:\.0)?")
 ProviderEvent = ReceiptEvent | ReplyEvent | ClickEvent
 
 
@@ -64,9 +65,8 @@ def _free_text(text: str) -> str:
 
 
 def _own_id(text: str) -> str:
-    """An id that may be ours as it is (a plan's name can look like a number), anything else masked."""
-    is_ours = _OWN_ID.fullmatch(text) and canonical_phone(text.partition(".")[0]) is None
-    return text if is_ours else _free_text(text)
+    """An id of ours as it is; in anything else a number is masked, since some providers build ids from it."""
+    return text if _OWN_ID.fullmatch(text) else _free_text(text)
 
 
 def _mask_unreadable(phone: str) -> str:

@@ -41,13 +41,14 @@ def collect_feedback() -> StageResult:
     A channel in trouble stops neither the others nor the rest; the result warns and names it under `trouble`.
     """
     with open_workspace() as workspace:
-        trouble = asyncio.run(_pull_all(workspace)) + asyncio.run(settle_all(workspace.settings))
+        trouble = asyncio.run(_pull_all(workspace))
         counts = process_queue(workspace)
         answers = seal_answers(workspace)
         now = workspace.clock.now()
         with workspace.ledger.write() as connection:
             closed = close_unanswered(connection, to_us(now - UNANSWERED_AFTER), to_us(now))
             forget_processed(connection, to_us(now - PAGES_REMEMBERED))
+        trouble += asyncio.run(settle_all(workspace.settings))  # last: nothing it meets may hold up an opt-out
     with open_stage() as stage:
         rows = mirror_ledger(stage.connection, stage.workspace.ledger)
         share_alternates(stage.connection, stage.workspace.ledger, stage.now)

@@ -22,6 +22,10 @@ _SEARCH_DAYS = 60
 RELEASE_GAP = timedelta(seconds=600)
 
 
+class SlotsOver(Refused):
+    """Today's slots of a recurring campaign have passed: nothing is wrong, the next night plans the next occurrence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """When one group of messages may start, and when what has not started is void."""
@@ -126,7 +130,8 @@ class _Search:
                         f"{self.campaign.id}: 时段 {one} 不在允许的时间 {self.window} 内（法定、渠道、账号时间的交集） "
                         f"/ the slot {one} is not inside the allowed hours {self.window}; choose another slot"
                     )
-        raise Refused(f"{self.campaign.id}: no slot within {self.window} can still be reached; {self._advice()}")
+        refusal = SlotsOver if self._is_recurring else Refused
+        raise refusal(f"{self.campaign.id}: no slot within {self.window} can still be reached; {self._advice()}")
 
     def warn(self, opening: Opening, slot: Slot) -> Iterator[str]:
         """What speaks against a day and a slot without forbidding them."""

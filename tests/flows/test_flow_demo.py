@@ -13,7 +13,7 @@ from chuda.stores.ledger import open_ledger
 from chuda.stores.ledger.releases import state_counts
 from chuda.stores.marts import open_marts
 
-GATES = {"contacts", "segments", "audience", "messages", "dispatch_results", "kpis"}
+GATES = {"contacts", "segments", "audience", "messages", "plan", "dispatch_results", "kpis"}
 
 
 @pytest.fixture

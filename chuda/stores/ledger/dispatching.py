@@ -23,7 +23,7 @@ from chuda.stores.ledger.releases import (
     Release,
     close_release,
     except_messages,
-    find_control,
+    find_binding_control,
     split_tokens,
 )
 from chuda.stores.ledger.states import OPEN, before, quoted
@@ -142,7 +142,7 @@ def _why_not(connection: Connection, lease: Lease, release: Release, now: dateti
     if to_us(now) >= release.not_after_us:
         close_release(connection, release.release_id, "expired")
         return Claims(stop="expired")
-    control = find_control(connection, release.plan_id)
+    control = find_binding_control(connection, release)
     if control is None or control.state != "running":
         if control is not None and control.state == "cancelled":
             close_release(connection, release.release_id, "cancelled")  # what came back unsent since

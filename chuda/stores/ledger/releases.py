@@ -14,6 +14,9 @@ from chuda.keys import TOKEN_LENGTH
 from chuda.message_types import COUNTING_TYPES
 from chuda.stores.ledger.states import before
 
+ANSWERS_OF = "-answers-"
+"""Between the release whose keyword was replied to and what makes its answers a plan of their own."""
+
 # States in which a message still counts towards a person's weekly cap.
 COUNTING_STATES = ("planned", "intent", "not_sent", "accepted", "unknown", "unconfirmed")
 
@@ -262,6 +265,16 @@ def find_control(connection: Connection, plan_id: str) -> Control | None:
         text("SELECT state, reason, by, at_us FROM control WHERE plan_id = :plan"), {"plan": plan_id}
     ).one_or_none()
     return None if row is None else Control(*row)
+
+
+def find_binding_control(connection: Connection, release: Release) -> Control | None:
+    """What binds a release: its plan's control, and for answers to keywords the campaign's, whichever is stricter."""
+    own = find_control(connection, release.plan_id)
+    origin_id, is_answer, _ = release.plan_id.partition(ANSWERS_OF)
+    if not is_answer or own is None or own.state != "running":
+        return own
+    origin = find_release(connection, origin_id)
+    return None if origin is None else find_control(connection, origin.plan_id)
 
 
 def set_control(connection: Connection, plan_id: str, control: Control, now_us: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -21,14 +21,19 @@ from chuda.stores.ledger.schema import SCHEMA_VERSION, metadata
 _BUSY_SECONDS = 30
 # One writer at a time on PostgreSQL too, as SQLite has it: what a transaction checked is still true at its commit, and
 # ids are given in the order of the commits, so that a reader may go on after the last one it saw.
-_WRITER_LOCK = "SELECT pg_advisory_xact_lock(7248051)"
+_WRITER_LOCK = "SELECT pg_advisory_xact_lock(7248051, {lane})"
+_LANES = {"campaigns": 0, "notices": 1}
+
+
+Lane = Literal["campaigns", "notices"]
 
 
 class Ledger:
     """One ledger: SQLite in WAL mode with synchronous FULL, or PostgreSQL; many processes at once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, lane: Lane = "campaigns") -> None:
         self._engine = engine
+        self._lock = _WRITER_LOCK.format(lane=_LANES[lane])
         self.is_sqlite = engine.dialect.name == "sqlite"
 
     @contextmanager
@@ -41,7 +46,7 @@ class Ledger:
         try:
             with self._engine.begin() as connection:
                 if not self.is_sqlite:
-                    connection.exec_driver_sql(_WRITER_LOCK)
+                    connection.exec_driver_sql(self._lock)
                 yield connection
         except SQLAlchemyError as error:
             raise _as_trouble(error) from None
@@ -80,18 +85,19 @@ def _as_trouble(error: SQLAlchemyError) -> ProviderTrouble:
     )
 
 
-def open_ledger(target: Path | str, keys: Keys | None = None) -> Ledger:
+def open_ledger(target: Path | str, keys: Keys | None = None, lane: Lane = "campaigns") -> Ledger:
     """Open (and create) the ledger at a SQLite path or a `postgresql://` URL.
 
     Args:
         target: file path, or URL as in `CHUDA_LEDGER_URL`.
         keys: the workspace's keys; their fingerprint must be the ledger's. None for readers that need no key.
+        lane: whose writers wait for each other on PostgreSQL: a code never waits for a campaign's commit.
 
     Raises:
         UsageError: the keys are not the ledger's, or the ledger was made by another version.
     """
     engine = _postgres_engine(target) if "://" in str(target) else _sqlite_engine(Path(target))
-    ledger = Ledger(engine)
+    ledger = Ledger(engine, lane)
     with ledger.write() as connection:
         metadata.create_all(connection)
         _check_meta(connection, "schema_version", SCHEMA_VERSION, "was made by another version of Chuda")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -132,3 +133,31 @@ def test_an_offer_that_has_ended_is_closed(workspace, campaign, keys, clock):
         offer, release_id = find_offer(connection, "Y", token, to_us(clock.now()))
         assert ask_for_answer(connection, offer, release_id, token, 0) == "granted"
         assert ask_for_answer(connection, offer, release_id, token, 0) == "repeated"
+
+
+def test_two_runs_at_once_seal_an_answer_once(workspace, campaign, keys, words, clock):
+    hear(workspace, keys, words, clock, (0, "Y"))
+    other: list[str] = []
+
+    class Vault:
+        """The vault, while whose numbers are read another run comes along."""
+
+        def read(self, tokens):
+            other.extend(seal_answers(workspace))
+            return workspace.vault.read(tokens)
+
+    assert seal_answers(replace(workspace, vault=Vault())) == []
+    assert len(other) == 1
+    assert sum(send(workspace, keys, clock, other[0])[0].taken.values()) == 1
+
+
+@pytest.mark.parametrize(("state", "stop"), [("paused", "paused"), ("cancelled", "cancelled")])
+def test_what_stops_the_campaign_stops_the_answers_that_are_sealed(
+    workspace, campaign, keys, words, clock, state, stop
+):
+    hear(workspace, keys, words, clock, (0, "Y"))
+    [plan_id] = seal_answers(workspace)
+    with workspace.ledger.write() as connection:
+        set_control(connection, "p1", Control(state, "", ""), 0)
+    provider, report = send(workspace, keys, clock, plan_id)
+    assert (dict(provider.taken), report.stop) == ({}, stop)
