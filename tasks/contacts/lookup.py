@@ -124,12 +124,15 @@ def export_person(workspace: Workspace, person: Person, target: Path) -> int:
 
 
 def suppress_person(workspace: Workspace, person: Person, scope: Scope) -> int:
-    """Suppress a person at once, and whoever they are a further number of; returns how many of those there are.
+    """Suppress a person at once, all their numbers, and whoever they are a further number of.
 
-    The number itself is committed before the warehouse is asked, which a night's import may keep for minutes.
+    What the ledger knows of them is committed first: a night's import may keep the warehouse for minutes.
+
+    Returns:
+        How many people the warehouse has whose further number it is.
 
     Raises:
-        ProviderTrouble: the number is suppressed, but whose further number it is could not be looked up.
+        ProviderTrouble: all that the ledger knows is suppressed, but the warehouse could not be asked for more.
     """
     now = workspace.clock.now()
     record_stops(workspace.ledger, {person.token: now}, "manual", now, scope=scope, reason="opt_out")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from chuda.clock import to_us
 from chuda.message_types import Scope
-from chuda.stores.ledger import Ledger
+from chuda.stores.ledger import Connection, Ledger
+from chuda.stores.ledger.alternates import suppress_people
 from chuda.stores.ledger.suppression import Reason, Suppression, suppress
 
 _MAINS = "SELECT token FROM contact_alternate WHERE alternate_token IN (SELECT unnest($tokens)) ORDER BY token"
@@ -21,19 +22,23 @@ def record_refusals(ledger: Ledger, tokens: Sequence[str], source_file: str, now
     entries = [
         Suppression(token, "marketing", "consent_withdrawn", f"file:{source_file}", now_us, now_us) for token in tokens
     ]
-    return _suppress(ledger, entries)
+    return _in_parts(ledger, entries, suppress)
 
 
 def record_stops(
     ledger: Ledger, said_at: Mapping[str, datetime | None], source: str, now: datetime, *,
     scope: Scope = "all", reason: Reason = "do_not_contact",
 ) -> int:  # fmt: skip
-    """Suppress people by token, with the time at which each said so (None: now); returns how many were new."""
+    """Suppress people, all numbers the ledger knows of them, with the time at which each said so (None: now).
+
+    Returns:
+        How many of those named were new.
+    """
     now_us = to_us(now)
     entries = [
         Suppression(token, scope, reason, source, to_us(at) if at else now_us, now_us) for token, at in said_at.items()
     ]
-    return _suppress(ledger, entries)
+    return _in_parts(ledger, entries, suppress_people)
 
 
 def main_tokens(connection: Any, tokens: Sequence[str]) -> list[str]:
@@ -54,10 +59,12 @@ def mains_with_times(connection: Any, said_at: Mapping[str, datetime | None]) ->
     return {token: said_at[alternate] for token, alternate in pairs}
 
 
-def _suppress(ledger: Ledger, entries: Sequence[Suppression]) -> int:
+def _in_parts(
+    ledger: Ledger, entries: Sequence[Suppression], write: Callable[[Connection, Sequence[Suppression]], int]
+) -> int:
     """In transactions of bounded size: a sender waits for the ledger meanwhile."""
     new = 0
     for start in range(0, len(entries), _AT_ONCE):
         with ledger.write() as connection:
-            new += suppress(connection, entries[start : start + _AT_ONCE])
+            new += write(connection, entries[start : start + _AT_ONCE])
     return new

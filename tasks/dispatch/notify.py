@@ -33,6 +33,7 @@ from chuda.stores.ledger.notices import (
 )
 from chuda.stores.ledger.suppression import suppressed_among
 from chuda.stores.ledger.throttle import RateLimits, Throttle
+from chuda.windows import DailyWindow
 from tasks.dispatch.outcomes import message_id
 
 # What providers allow a number of a type (Aliyun's documented limits); above them they refuse.
@@ -41,6 +42,7 @@ NUMBER_LIMITS: Mapping[str, Sequence[NumberLimit]] = {
     "notification": (NumberLimit(86_400, 50),),
 }
 LONGEST_WAIT = timedelta(seconds=3)
+REQUEST_DEADLINE_S = 20.0
 UNCONFIRMED_AFTER = timedelta(hours=72)
 # Longer than any request takes: an intent of this age belongs to a process that died.
 ORPHANED_AFTER = timedelta(minutes=1)
@@ -72,7 +74,7 @@ class Notifier:
 
     def __init__(
         self, own: Ledger, marketing: Ledger, keys: Keys, clock: Clock, provider: Provider, record: ChannelRecord,
-        new_id: Callable[[], str] = lambda: f"n{uuid4().hex[:20]}",
+        new_id: Callable[[], str] = lambda: f"n{uuid4().hex[:20]}", deadline_s: float = REQUEST_DEADLINE_S,
     ) -> None:  # fmt: skip
         self._own = own
         self._marketing = marketing
@@ -81,6 +83,7 @@ class Notifier:
         self._provider = provider
         self._record = record
         self._new_id = new_id
+        self._deadline_s = deadline_s
 
     async def send(self, phone: str, said: NoticeText) -> NoticeResult:
         """Send one message now; `phone` is canonical. Nothing is repeated by itself.
@@ -92,7 +95,7 @@ class Notifier:
         await asyncio.to_thread(self._check, phone, said)
         notice = await asyncio.to_thread(self._start, phone, said)
         await self._clock.sleep_until(from_us(notice.intent_us))
-        answer = await self._provider.send(notice.notice_id, [_message(notice.notice_id, phone, said)])
+        answer = await self._ask_to_send(_message(notice.notice_id, phone, said), notice.notice_id)
         result = answer.results.get(message_id(notice.notice_id, 0), answer.default)
         await asyncio.to_thread(self._finish, notice.notice_id, result, answer)
         return NoticeResult(notice.notice_id, mask(phone), result.state, answer.stop or result.code, self._record.name)
@@ -118,11 +121,24 @@ class Notifier:
             counts[state] += 1
         return counts
 
+    async def _ask_to_send(self, message: OutgoingMessage, notice_id: str) -> SendResult:
+        # Its moment may have come only after a wait: what was open before may be closed now.
+        if not self._window(message.message_type).contains(self._clock.now()):
+            return SendResult(MessageResult("not_sent", "window_closed"))
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._provider.send(notice_id, [message])
+        except TimeoutError:
+            return SendResult(MessageResult("unknown", "deadline"))
+
+    def _window(self, message_type: str) -> DailyWindow:
+        return self._record.window.intersect(rules_of(message_type).window)
+
     def _check(self, phone: str, said: NoticeText) -> None:
         record, now = self._record, self._clock.now()
         if said.message_type not in record.message_types:
             raise Refused(f"channel {record.name} does not carry {said.message_type}; its record names message_types")
-        window = record.window.intersect(rules_of(said.message_type).window)
+        window = self._window(said.message_type)
         if not window.contains(now):
             raise Refused(
                 f"{said.message_type} leaves through {record.name} from {window} only; again at "

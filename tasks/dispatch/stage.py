@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from chuda.errors import Refused
@@ -23,7 +24,7 @@ from tasks.dispatch.approving import (
 from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
 from tasks.dispatch.sender import SendReport
 from tasks.dispatch.watching import find_missed, record_missed
-from tasks.dispatch.worker import send_release
+from tasks.dispatch.worker import close_what_is_over, send_release
 from tasks.feedback.mirror import mirror_ledger
 from tasks.stage import open_stage, stage_task
 
@@ -97,15 +98,32 @@ async def send_plan(
     """Send the releases of a plan one after another, each waiting for its window if `wait`.
 
     Raises:
-        Refused: nothing was released, or an approval is missing.
+        Refused: nothing was released; or, after all that may be sent was sent, why each of the others may not.
         ProviderTrouble: the provider cannot be used now.
     """
     releases = sealed_releases(workspace, plan_id)
     if not releases:
         raise Refused(f"plan {plan_id} {_REFUSALS['not_released'].format(plan=plan_id)}")
+    reports: list[SendReport] = []
+    refused: list[Refused] = []
     for release in releases:
-        void_changed(workspace, release)
-    return [await _send_one(workspace, release, wait, on_progress) for release in releases]
+        try:
+            reports.append(await _check_and_send(workspace, release, wait, on_progress))
+        except Refused as refusal:
+            refused.append(refusal)
+    if refused:
+        raise Refused("\n".join(dict.fromkeys(str(refusal) for refusal in refused)))
+    return reports
+
+
+async def _check_and_send(
+    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None
+) -> SendReport:
+    # First: a release that is refused for its channel would otherwise stay open for ever.
+    adopted = close_what_is_over(workspace.ledger, workspace.clock, release)
+    void_changed(workspace, release)
+    report = await _send_one(workspace, release, wait, on_progress)
+    return replace(report, adopted=report.adopted + adopted)
 
 
 async def _send_one(

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from chuda.clock import Clock
+from chuda.clock import Clock, to_us
 from chuda.errors import ChudaError, Refused, UsageError
 from chuda.keys import Keys, load_keys
 from chuda.providers.opening import open_provider
@@ -18,7 +18,9 @@ from chuda.records.licence import licence_problems
 from chuda.settings import environment, read_settings
 from chuda.stores.ledger import Ledger, open_clock, open_ledger
 from chuda.stores.ledger.channels import verdicts_of
-from chuda.stores.ledger.releases import Release, find_release
+from chuda.stores.ledger.leases import HeldElsewhere, acquire, give_back
+from chuda.stores.ledger.recording import adopt_orphans
+from chuda.stores.ledger.releases import Release, close_release, find_release
 from tasks.channels.fitness import refuse_unfit
 from tasks.dispatch.sender import ChannelLimits, Sender, SendReport
 
@@ -50,6 +52,25 @@ def check_sendable(record: ChannelRecord, clock: Clock) -> None:
         raise Refused("\n".join(errors))
 
 
+def close_what_is_over(ledger: Ledger, clock: Clock, release: Release) -> int:
+    """Expire what may not start any more, and adopt what dead owners left; needs no provider and no fit channel.
+
+    Returns:
+        How many requests were adopted; none while somebody alive sends the release.
+    """
+    with ledger.write() as connection:
+        now_us = to_us(clock.now())
+        if now_us >= release.not_after_us:
+            close_release(connection, release.release_id, "expired")
+        name = f"release:{release.release_id}"
+        lease = acquire(connection, name, _new_owner(), ledger.store_now_us(connection))
+        if isinstance(lease, HeldElsewhere):
+            return 0
+        adopted = adopt_orphans(connection, lease, release.release_id, now_us)
+        give_back(connection, lease)
+    return adopted
+
+
 async def send_release(
     ledger: Ledger, keys: Keys, clock: Clock, release: Release, credentials: Mapping[str, str],
     on_progress: Callable[[int], None] | None = None,
@@ -60,20 +81,25 @@ async def send_release(
         Refused: the channel may not be used.
         ProviderTrouble: the provider cannot be used; all that is open stays open.
     """
+    adopted = close_what_is_over(ledger, clock, release)
     record = ChannelRecord.model_validate_json(release.channel_record)
     check_sendable(record, clock)
     with ledger.read() as connection:
         refuse_unfit(record, release.message_type, verdicts_of(connection, record.name), clock.now())
     provider = open_provider(record, credentials, clock=clock)
-    owner = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
     limits = limits_of(record)
     if clock.kind == "simulated":
         # Requests side by side would race for the clock they share; one by one a simulated day is the same every time.
         limits = replace(limits, max_in_flight=1)
     try:
-        return await Sender(ledger, keys, clock, provider, limits, owner, on_progress).send(release)
+        report = await Sender(ledger, keys, clock, provider, limits, _new_owner(), on_progress).send(release)
     finally:
         await provider.close()
+    return replace(report, adopted=report.adopted + adopted)
+
+
+def _new_owner() -> str:
+    return f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
 
 
 def main(release_id: str) -> int:

@@ -46,10 +46,12 @@ SELECT m.token, a.alternate_token FROM main m JOIN alternate a ON a.token = m.pe
 
 
 def suppress_people(connection: Connection, entries: Sequence[Suppression]) -> int:
-    """Suppress everybody named and all further numbers of the same persons; returns how many rows were new."""
+    """Suppress everybody named and all further numbers of the same persons; returns how many named ones were new."""
     related = related_tokens(connection, [entry.token for entry in entries])
     others = [replace(entry, token=other) for entry in entries for other in sorted(related.get(entry.token, ()))]
-    return suppress(connection, [*entries, *others])
+    new = suppress(connection, entries)
+    suppress(connection, others)
+    return new
 
 
 def forget_alternates(connection: Connection, tokens: Sequence[str]) -> None:

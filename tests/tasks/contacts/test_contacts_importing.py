@@ -7,6 +7,7 @@ import pytest
 from contacts_room import open_room, token
 
 from chuda.errors import GateFailed, UsageError
+from chuda.stores.ledger.suppression import remember_alternates
 from chuda.stores.vault import Vault
 from expectations.gate import check
 from expectations.rules import Suite
@@ -60,6 +61,15 @@ def test_a_do_not_contact_entry_for_a_further_number_covers_the_person(room):
     done = room.stops(room.write("stop.csv", f"手机号,原因\n{B},投诉\n"))
     assert set(room.suppressed()) == {(token(B), "all", "do_not_contact"), (token(A), "all", "do_not_contact")}
     assert done.merged == MergeCounts(2, 0, 0)
+
+
+@pytest.mark.parametrize("listed", [A, B])
+def test_a_do_not_contact_list_covers_all_numbers_the_ledger_knows_of_a_person(room, listed):
+    with room.workspace.ledger.write() as connection:
+        remember_alternates(connection, [(token(A), token(B))])
+    done = room.stops(room.write("stop.csv", f"手机号\n{listed}\n"))
+    assert set(room.suppressed()) == {(token(A), "all", "do_not_contact"), (token(B), "all", "do_not_contact")}
+    assert (done.merged.new, done.merged.unchanged) == (1, 0), "counted are those who are listed"
 
 
 def test_a_do_not_contact_list_is_in_force_while_the_warehouse_is_kept(room):

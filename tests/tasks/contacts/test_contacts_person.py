@@ -12,6 +12,7 @@ from fakes import put_release
 from chuda.campaign.condition import parse_condition
 from chuda.campaign.segments import Segment
 from chuda.errors import ProviderTrouble, UsageError
+from chuda.stores.ledger.suppression import remember_alternates
 from tasks.contacts.erasing import erase_person
 from tasks.contacts.lookup import describe_person, export_person, find_person, suppress_person
 from tasks.contacts.reject_files import sweep_rejects
@@ -38,6 +39,16 @@ def test_an_opt_out_of_a_further_number_covers_the_person(room):
     known(room, f"{A}/{B}")
     assert suppress_person(room.workspace, find_person(room.workspace, B), "all") == 1
     assert room.suppressed() == [(token(B), "all", "opt_out"), (token(A), "all", "opt_out")]
+
+
+@pytest.mark.parametrize("asked", [A, B, C])
+def test_an_opt_out_of_any_number_the_ledger_knows_covers_them_all_while_the_warehouse_is_kept(room, asked):
+    known(room, f"{A}/{B}/{C}")
+    with room.workspace.ledger.write() as connection:
+        remember_alternates(connection, [(token(A), token(B)), (token(A), token(C))])
+    with room.workspace.warehouse.write(), pytest.raises(ProviderTrouble, match="is suppressed"):
+        suppress_person(room.workspace, find_person(room.workspace, asked), "marketing")
+    assert set(room.suppressed()) == {(token(one), "marketing", "opt_out") for one in (A, B, C)}
 
 
 def test_an_opt_out_before_anything_was_imported_is_remembered(room):

@@ -145,6 +145,28 @@ def test_notifications_keep_hours_and_codes_do_not(ledger, keys, tmp_path):
     assert desk.send(phones(1)[0], CODE).state == "accepted"
 
 
+def test_a_window_that_closes_while_the_rate_is_waited_for_stops_the_notification(ledger, keys, tmp_path):
+    late = FixedClock(datetime(2026, 11, 20, 21, 59, 59, tzinfo=BUSINESS_ZONE))
+    desk = Desk(ledger, keys, late, tmp_path, rate_parts_per_second=1)
+    first, second = (desk.send(phone, NEWS) for phone in phones(2))
+    assert (first.state, second.state, second.code) == ("accepted", "not_sent", "window_closed")
+    assert desk.counts() == {"accepted": 1, "not_sent": 1}
+    assert desk.provider.calls == 1
+
+
+def test_a_request_that_never_ends_is_unknown_after_its_deadline(ledger, keys, clock, tmp_path):
+    desk = Desk(ledger, keys, clock, tmp_path)
+
+    async def hangs(_batch, _messages):
+        await asyncio.Event().wait()
+
+    desk.provider.send = hangs
+    notifier = Notifier(desk.own, ledger, keys, clock, desk.provider, record(), deadline_s=0.01)
+    result = asyncio.run(asyncio.wait_for(notifier.send(phones(1)[0], CODE), 5))
+    assert (result.state, result.code) == ("unknown", "deadline")
+    assert desk.counts() == {"unknown": 1}
+
+
 def test_a_channel_carries_only_its_types(ledger, keys, clock, tmp_path):
     desk = Desk(ledger, keys, clock, tmp_path, message_types=["notification"])
     with pytest.raises(Refused, match="does not carry otp"):
