@@ -111,9 +111,9 @@ def test_languages_may_use_different_variables_and_everybody_gets_their_own():
     }
 
 
-def test_every_shipped_campaign_can_be_planned():
+def test_every_shipped_campaign_can_be_planned(tmp_path):
     root = REFERENCE.parent
-    settings = Settings(campaigns=root / "campaigns", reference=REFERENCE, home=root / "none")
+    settings = Settings(campaigns=root / "campaigns", reference=REFERENCE, home=tmp_path)
     now = datetime(2026, 11, 20, 9, tzinfo=BUSINESS_ZONE)
     names = {path.name for path in (root / "campaigns").glob("*.yaml")} - {"business.yaml"}
     assert {read_briefing(settings, root / "campaigns" / name, now).campaign.id for name in names}
