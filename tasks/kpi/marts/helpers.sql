@@ -3,6 +3,8 @@
 -- Time in Asia/Shanghai, which is UTC+8 all the year: whole numbers are ten times as fast as calendar arithmetic
 create or replace temp macro days_after(moment, days) as make_timestamptz(epoch_us(moment) + days * 86400000000);
 
+create or replace temp macro seconds_between(earlier, later) as (epoch_us(later) - epoch_us(earlier)) // 1000000;
+
 create or replace temp macro near_after(moment, times) as
     case when isfinite(moment) then days_after(moment, times * getvariable('reach_days')) else moment end;
 

@@ -7,8 +7,10 @@ with effect as (
         min(happened_at) filter (source = 'click') as first_clicked_at,
         count(*) filter (source = 'order') as orders,
         sum(amount_cny) filter (source = 'order') as revenue_cny,
-        bool_or(kind = 'opt_out') as is_opted_out,
-        bool_or(kind = 'complaint') as is_complained
+        min(happened_at) filter (source = 'order') as first_ordered_at,
+        max(happened_at) filter (source = 'order') as last_ordered_at,
+        min(happened_at) filter (kind = 'opt_out') as opted_out_at,
+        min(happened_at) filter (kind = 'complaint') as complained_at
     from contact_event
     where plan_id is not null
     group by plan_id, token
@@ -59,8 +61,14 @@ final as (
         case when message.is_orders_known
             then message.is_delivered and coalesce(purchase.has_repurchased_before, false)
         end as is_repurchased_before,
-        coalesce(effect.is_opted_out, false) as is_opted_out,
-        coalesce(effect.is_complained, false) as is_complained,
+        effect.opted_out_at is not null as is_opted_out,
+        effect.complained_at is not null as is_complained,
+        -- whole seconds after the message left: an experiment counts what happened within its window in one pass
+        seconds_between(message.sent_at, effect.first_clicked_at) as clicked_after_s,
+        seconds_between(message.sent_at, effect.first_ordered_at) as ordered_after_s,
+        seconds_between(message.sent_at, effect.last_ordered_at) as last_ordered_after_s,
+        seconds_between(message.sent_at, effect.opted_out_at) as opted_out_after_s,
+        seconds_between(message.sent_at, effect.complained_at) as complained_after_s,
         message.parts::int as parts,
         message.receipt_parts::int as receipt_parts,
         -- what a mode bills: parts the provider took, or parts that arrived
