@@ -29,7 +29,7 @@ from tasks.stage import open_stage, stage_task
 
 UNANSWERED_AFTER = timedelta(hours=72)
 PAGES_REMEMBERED = timedelta(days=7)
-EVENTS = ("receipts", "replies", "clicks")
+EVENTS = ("receipts", "replies", "clicks", "link_clicks")
 NUMBERS = (*EVENTS, "opt_outs", "complaints", "duplicates", "scanners", "unknown_messages", "rejects")
 
 
@@ -91,6 +91,8 @@ async def _pull_one(workspace: Workspace, record: ChannelRecord) -> None:
     provider = open_provider(record, environment(), clock=workspace.clock)
     try:
         puller = Puller(workspace.ledger, workspace.keys, workspace.clock, provider, record.name)
-        await puller.pull(has_clicks=record.click_tracking in ("per_message", "provider_log"))
+        # Own short links are counted where they are followed; what the provider saw of them would count twice.
+        has_clicks = record.click_tracking in ("per_message", "provider_log") and not record.short_links
+        await puller.pull(has_clicks=has_clicks)
     finally:
         await provider.close()

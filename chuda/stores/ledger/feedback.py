@@ -65,22 +65,57 @@ class ClickRow:
     received_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    """A look at an own short link that was no person's, with the reason."""
+
+    channel: str
+    batch_id: str
+    position: int
+    reason: str
+    agent: str
+    looked_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClickRow:
+    """One click on a link that everybody of a variant has; `line` tells equal lines of a log apart."""
+
+    channel: str
+    link: str
+    line: str
+    clicked_us: int
+    received_us: int
+
+
 Row = TypeVar("Row", ReceiptRow, ReplyRow, ClickRow)
-EventRow = ReceiptRow | ReplyRow | ClickRow | ScannerRow
+EventRow = ReceiptRow | ReplyRow | ClickRow | ScannerRow | LookRow | LinkClickRow
 _TABLES: dict[type[EventRow], str] = {
-    ReceiptRow: "receipt", ReplyRow: "reply", ClickRow: "click", ScannerRow: "scanner_click",
+    ReceiptRow: "receipt", ReplyRow: "reply", ClickRow: "click", ScannerRow: "scanner_click", LookRow: "link_look",
+    LinkClickRow: "link_click",
 }  # fmt: skip
 
 
 def append_events(connection: Connection, rows: Sequence[EventRow]) -> None:
     """Append events of one kind."""
+    if rows:
+        connection.execute(text(_insert_into(type(rows[0]))), [asdict(row) for row in rows])
+
+
+def add_link_clicks(connection: Connection, rows: Sequence[LinkClickRow]) -> int:
+    """Append clicks that name no person; lines that are on record are left out. Returns how many were new."""
     if not rows:
-        return
-    names = list(type(rows[0]).__dataclass_fields__)
-    statement = (
-        f"INSERT INTO {_TABLES[type(rows[0])]} ({', '.join(names)}) VALUES ({', '.join(':' + n for n in names)})"
-    )
+        return 0
+    count = text("SELECT count(*) FROM link_click")
+    before = connection.execute(count).scalar_one()
+    statement = f"{_insert_into(LinkClickRow)} ON CONFLICT DO NOTHING"
     connection.execute(text(statement), [asdict(row) for row in rows])
+    return int(connection.execute(count).scalar_one() - before)
+
+
+def _insert_into(kind: type[EventRow]) -> str:
+    names = list(kind.__dataclass_fields__)
+    return f"INSERT INTO {_TABLES[kind]} ({', '.join(names)}) VALUES ({', '.join(':' + n for n in names)})"
 
 
 # What makes an event the same event, by table; providers repeat themselves, and a pull may bring what was pushed.
