@@ -87,7 +87,7 @@ def load_keys(path: Path, environment: Mapping[str, str]) -> Keys:
         lines = path.read_text().split()
     except FileNotFoundError:
         raise UsageError(
-            f"no keys: {path.name} does not exist and {' / '.join(_ENVIRONMENT)} are not set. "
+            f"no keys: {path} does not exist and {' / '.join(_ENVIRONMENT)} are not set. "
             "A new workspace: `chuda init`. An existing one: restore the file from its backup."
         ) from None
     if path.stat().st_mode & 0o077:
