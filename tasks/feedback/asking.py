@@ -1,7 +1,7 @@
 """Asking for receipts by number, where a provider only pushes them and a push may have been lost.
 
-A push that was lost stays lost (it is repeated for a quarter of an hour only), so whoever is silent for an hour is asked
-about until the 72 hours are over, some batches at a time, in turn.
+A push that was lost stays lost (it is repeated for a quarter of an hour only), so whoever is silent for an hour is
+asked about until the 72 hours are over, some batches at a time, in turn.
 """
 
 from __future__ import annotations
