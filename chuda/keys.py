@@ -37,8 +37,7 @@ class Keys:
 
     def hmac_pads(self) -> tuple[bytes, bytes]:
         """The inner and outer padded key blocks of HMAC, for computing the same token inside DuckDB."""
-        block = self.token_key.ljust(64, b"\0")
-        return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
+        return hmac_blocks(self.token_key)
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Encrypt `plain`, bound to `context`: a blob moved elsewhere does not open."""
@@ -65,6 +64,12 @@ class Keys:
         digest.update(hmac.new(self.token_key, b"fingerprint", hashlib.sha256).digest())
         digest.update(hmac.new(self.seal_key, b"fingerprint", hashlib.sha256).digest())
         return digest.hexdigest()[:16]
+
+
+def hmac_blocks(key: bytes) -> tuple[bytes, bytes]:
+    """The inner and outer padded key blocks of HMAC-SHA256 for a key of at most 64 bytes."""
+    block = key.ljust(64, b"\0")
+    return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
 
 
 def load_keys(path: Path, environment: Mapping[str, str]) -> Keys:
