@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from chuda.errors import Refused
+from chuda.errors import ProviderTrouble, Refused, StoreTrouble
 from chuda.results import StageResult
 from chuda.settings import environment
 from chuda.stores.ledger.releases import Release, state_counts
@@ -95,24 +95,29 @@ def dispatch(plan_id: str, wait: bool = True) -> StageResult:
 async def send_plan(
     workspace: Workspace, plan_id: str, wait: bool, on_progress: Callable[[int], None] | None = None
 ) -> list[SendReport]:
-    """Send the releases of a plan one after another, each waiting for its window if `wait`.
+    """Send the releases of a plan one after another, each waiting for its window if `wait`; one in trouble holds up no
+    other.
 
     Raises:
         Refused: nothing was released; or, after all that may be sent was sent, why each of the others may not.
-        ProviderTrouble: the provider cannot be used now.
+        ProviderTrouble: after all that could be sent was sent, which could not, and why; at once if it is the ledger.
     """
     releases = sealed_releases(workspace, plan_id)
     if not releases:
         raise Refused(f"plan {plan_id} {_REFUSALS['not_released'].format(plan=plan_id)}")
     reports: list[SendReport] = []
-    refused: list[Refused] = []
+    problems: list[Refused | ProviderTrouble] = []
     for release in releases:
         try:
             reports.append(await _check_and_send(workspace, release, wait, on_progress))
-        except Refused as refusal:
-            refused.append(refusal)
-    if refused:
-        raise Refused("\n".join(dict.fromkeys(str(refusal) for refusal in refused)))
+        except StoreTrouble:
+            raise
+        except (Refused, ProviderTrouble) as problem:
+            problems.append(problem)
+    if problems:
+        said = "\n".join(dict.fromkeys(str(problem) for problem in problems))
+        # Trouble passes and is worth a repetition, a refusal is not: with both, the repetition.
+        raise (ProviderTrouble if any(isinstance(one, ProviderTrouble) for one in problems) else Refused)(said)
     return reports
 
 
@@ -121,17 +126,22 @@ async def _check_and_send(
 ) -> SendReport:
     # First: a release that is refused for its channel would otherwise stay open for ever.
     adopted = close_what_is_over(workspace.ledger, workspace.clock, release)
-    void_changed(workspace, release)
-    report = await _send_one(workspace, release, wait, on_progress)
+    try:
+        void_changed(workspace, release)
+        changed = None
+    except Refused as refusal:
+        changed = refusal
+    report = await _send_one(workspace, release, wait, on_progress, changed)
     return replace(report, adopted=report.adopted + adopted)
 
 
 async def _send_one(
-    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None
-) -> SendReport:
+    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None,
+    changed: Refused | None,
+) -> SendReport:  # fmt: skip
     while True:
         report = await send_release(
-            workspace.ledger, workspace.keys, workspace.clock, release, environment(), on_progress
+            workspace.ledger, workspace.keys, workspace.clock, release, environment(), on_progress, changed
         )
         if report.stop in _REFUSALS:
             raise Refused(f"release {release.release_id} {_REFUSALS[report.stop].format(plan=release.plan_id)}")

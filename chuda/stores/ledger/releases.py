@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from chuda.errors import Refused, UsageError
 from chuda.keys import TOKEN_LENGTH
 from chuda.message_types import COUNTING_TYPES
-from chuda.stores.ledger.states import before
+from chuda.stores.ledger.states import OPEN, before, quoted
 
 ANSWERS_OF = "-answers-"
 """Between the release whose keyword was replied to and what makes its answers a plan of their own."""
@@ -332,6 +332,14 @@ def open_batches(connection: Connection, plan_id: str) -> int:
         text("SELECT count(*) FROM batch WHERE plan_id = :plan AND state IN ('planned', 'not_sent')"), {"plan": plan_id}
     ).scalar_one()
     return int(count)
+
+
+def has_open(connection: Connection, release_id: str) -> bool:
+    """Whether a release has anything that is still to be started."""
+    found = connection.execute(
+        text(f"SELECT 1 FROM batch WHERE release_id = :id AND state IN ({quoted(OPEN)}) LIMIT 1"), {"id": release_id}
+    ).scalar()
+    return found is not None
 
 
 def state_counts(connection: Connection, plan_id: str) -> dict[str, int]:
