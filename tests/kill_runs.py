@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from dying_worker import BEGUN
+from dying_worker import BEGUN, run_worker
 from fakes import phones, put_release, start_simulator
 
 from chuda.clock import BUSINESS_ZONE
@@ -33,10 +32,10 @@ faults: {reset: 0.03, bad_gateway: 0.02, bad_gateway_but_accepted: 0.03, wrong_j
 PEOPLE_A_KILL = 100
 POINTS = 60
 """Up to which of its commits and requests an injected kill lets a process come."""
-RANDOM_AFTER_S = (0.3, 1.8)
-"""When a random kill comes after its process started, in seconds: the first request leaves after about one."""
-_TESTS = Path(__file__).parent
-_REPOSITORY = _TESTS.parent
+RANDOM_AFTER_S = (0.0, 1.0)
+"""When a random kill comes after its process started, in seconds."""
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tasks.dispatch.worker"])  # what takes time to import
 _RUNS_A_KILL = 10
 _ASKED = "SELECT count(*) FROM attempt WHERE code IN ('absent', 'accepted', 'delivered', 'failed')"
 
@@ -99,11 +98,9 @@ class Senders:
     """
 
     def __init__(self, home: Path, run: KillRun) -> None:
-        path = os.pathsep.join([str(_REPOSITORY), os.environ.get("PYTHONPATH", "")])
-        self._variables = {**os.environ, "CHUDA_HOME": str(home), "CHUDA_NOW": NOW, "SIM_TOKEN": "simulator",
-                           "PYTHONPATH": path}  # fmt: skip
-        if run.postgres:
-            self._variables["CHUDA_LEDGER_URL"] = run.postgres
+        self._home = home
+        self._variables = {"CHUDA_HOME": str(home), "CHUDA_NOW": NOW, "SIM_TOKEN": "simulator",
+                           "CHUDA_LEDGER_URL": run.postgres or ""}  # fmt: skip
         self._chance = random.Random(run.seed)
         self._left = run.kills
         self._most_runs = run.kills * _RUNS_A_KILL + 50
@@ -111,44 +108,47 @@ class Senders:
         self.report = KillReport()
         self._open = {f"p{number}-1": self._start(f"p{number}-1") for number in range(1, run.workers + 1)}
 
-    def _start(self, release_id: str) -> tuple[subprocess.Popen[str], float]:
-        command, dies_at = [sys.executable, "-m", "tasks.dispatch.worker", release_id], float("inf")
+    def _start(self, release_id: str) -> tuple[BaseProcess, float]:
+        point, dies_at = 0, float("inf")
         if self._left > 0 and self.report.runs % 2:
             self._injected += 1
             point = self._injected * 7 % POINTS + 1  # 7 and 60 have no common divisor: every number comes
-            command = [sys.executable, str(_TESTS / "dying_worker.py"), release_id, str(point)]
         elif self._left > 0:
             dies_at = time.monotonic() + self._chance.uniform(*RANDOM_AFTER_S)
-        process = subprocess.Popen(
-            command, env=self._variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        self._said(release_id).write_text("")
+        arguments = (self._variables, release_id, point, str(self._said(release_id)))
+        process = _FORKS.Process(target=run_worker, args=arguments)
+        process.start()
         self.report.runs += 1
         assert self.report.runs < self._most_runs, "it does not come to an end"
         return process, dies_at
+
+    def _said(self, release_id: str) -> Path:
+        return self._home / f"said-{release_id}"
 
     def run(self) -> KillReport:
         """Kill and start until every release is done."""
         while self._open:
             for release_id, (process, dies_at) in list(self._open.items()):
-                if process.poll() is not None:
+                if not process.is_alive():
                     self._ended(release_id, process)
                 elif self._left > 0 and time.monotonic() >= dies_at:
-                    os.kill(process.pid, signal.SIGKILL)
-                    process.wait()
-            time.sleep(0.02)
+                    process.kill()
+            time.sleep(0.005)
         self.report.places = dict(sorted(self.report.places.items()))
         return self.report
 
-    def _ended(self, release_id: str, process: subprocess.Popen[str]) -> None:
-        out, err = process.communicate()
-        if process.returncode == -signal.SIGKILL:
-            place = out.partition(BEGUN)[2].strip() or "at a random moment"
+    def _ended(self, release_id: str, process: BaseProcess) -> None:
+        process.join()
+        said = self._said(release_id).read_text()
+        if process.exitcode == -signal.SIGKILL:
+            place = said.partition(BEGUN)[2].strip() or "at a random moment"
             self.report.places[place] = self.report.places.get(place, 0) + 1
             self.report.kills += 1
             self._left -= 1
         else:
-            assert process.returncode in (0, 4), err
-        if out.strip() == "done":
+            assert process.exitcode in (0, 4), said
+        if process.exitcode == 0 and said.strip() == "done":
             del self._open[release_id]
         else:
             self._open[release_id] = self._start(release_id)

@@ -64,6 +64,7 @@ class SendReport:
     resume_at: datetime | None = None
     requests: int = 0
     adopted: int = 0
+    note: str = ""  # what a person should know though it went on
 
 
 class Sender:
@@ -316,7 +317,8 @@ class Sender:
         if self._halt:
             raise ChannelStopped(
                 f"渠道 {self._channel} 停了（{self._halt}），没发的都还在，修好后重复 chuda send / "
-                f"channel {self._channel}: {self._halt}; what was not sent stays open, repeat `chuda send` when it is mended"
+                f"channel {self._channel}: {self._halt}; what was not sent stays open, repeat `chuda send` when it is "
+                "mended"
             )
         if self._failures >= self._limits.give_up_after:
             raise ChannelStopped(

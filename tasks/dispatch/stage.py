@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from chuda.errors import ProviderTrouble, Refused, StoreTrouble
+from chuda.errors import ChannelStopped, ProviderTrouble, Refused, StoreTrouble
 from chuda.results import StageResult
 from chuda.settings import environment
 from chuda.stores.ledger.releases import Release, state_counts
@@ -21,6 +21,7 @@ from tasks.dispatch.approving import (
     void_changed,
     waiting_releases,
 )
+from tasks.dispatch.failover import fail_over
 from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
 from tasks.dispatch.sender import SendReport
 from tasks.dispatch.watching import find_missed, record_missed
@@ -87,6 +88,7 @@ def dispatch(plan_id: str, wait: bool = True) -> StageResult:
         planned = sum(counts.values())
         stage.gate.require(DISPATCH_RESULTS, plan_id, {"plan": plan_id})
         details = {"stop": ", ".join(sorted({report.stop for report in reports}))}
+        details |= {f"note {number}": one.note for number, one in enumerate(reports, start=1) if one.note}
         return StageResult(
             "dispatch", "batch_state", planned, counts.get("accepted", 0), counts, stage.gate.verdict, details
         )
@@ -131,7 +133,15 @@ async def _check_and_send(
         changed = None
     except Refused as refusal:
         changed = refusal
-    report = await _send_one(workspace, release, wait, on_progress, changed)
+    try:
+        report = await _send_one(workspace, release, wait, on_progress, changed)
+    except ChannelStopped as stopped:
+        target = fail_over(workspace, release, str(stopped))
+        if target is None:
+            raise
+        report = await _check_and_send(workspace, target, wait, on_progress)
+        said = f"{stopped}\n改走渠道 {target.channel} / what was not sent goes on through channel {target.channel}"
+        report = replace(report, note=f"{said}\n{report.note}".strip())
     return replace(report, adopted=report.adopted + adopted)
 
 

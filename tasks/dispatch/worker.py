@@ -46,13 +46,19 @@ def check_sendable(record: ChannelRecord, clock: Clock) -> None:
     Raises:
         Refused: no valid licence on record, or a real channel under a clock that is not the real one.
     """
+    why_not = why_not_now(record, clock)
+    if why_not:
+        raise Refused(why_not)
+
+
+def why_not_now(record: ChannelRecord, clock: Clock) -> str:
+    """Why a channel may not be used now, as `check_sendable` says it; empty if it may."""
     if not record.simulator and clock.kind != "real":
-        raise Refused(
-            f"channel {record.name} is real, but time is not: unset CHUDA_NOW. Messages to people follow the real clock"
+        return (
+            f"渠道 {record.name} 是真实渠道，时间却不是，请去掉 CHUDA_NOW / channel {record.name} is real, but time is "
+            "not: unset CHUDA_NOW. Messages to people follow the real clock"
         )
-    reasons = licence_reasons(record, clock.now())
-    if reasons:
-        raise Refused("\n".join(str(reason) for reason in reasons))
+    return "\n".join(str(reason) for reason in licence_reasons(record, clock.now()))
 
 
 def close_what_is_over(ledger: Ledger, clock: Clock, release: Release) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from chuda.stores.ledger import Ledger
+from chuda.stores.ledger.failover import STAND_IN
 from chuda.stores.ledger.reading import (
     BATCHES,
     CLICKS,
@@ -63,8 +64,15 @@ def mirror_ledger(connection: Any, ledger: Ledger) -> dict[str, int]:
             rows[table] = _append(connection, table, read_frame(source, query, {"after": after}))
         for table, query in _STATES:
             connection.execute(f"DELETE FROM {table}")
-            rows[table] = _append(connection, table, read_frame(source, query))
+            rows[table] = _append(connection, table, _by_approval(read_frame(source, query)))
     return rows
+
+
+def _by_approval(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same with every release under the id it was planned and approved by, whatever channel took it over."""
+    if "release_id" not in frame.columns:
+        return frame
+    return frame.with_columns(pl.col("release_id").str.replace(STAND_IN, ""))
 
 
 def _append(connection: Any, table: str, frame: pl.DataFrame) -> int:

@@ -40,6 +40,7 @@ class Release:
     window_start_minute: int
     window_end_minute: int
     sealed_us: int
+    standby: str = "[]"  # JSON: the records of the channels that may stand in, in order (failover.py)
 
     @property
     def wire_type(self) -> str:
@@ -91,9 +92,7 @@ def seal(connection: Connection, release: Release, batches: Sequence[SealedBatch
     _claim_occurrence(connection, release)
     if find_release(connection, release.release_id) is not None:
         return False
-    columns = ", ".join(Release.__dataclass_fields__)
-    values = ", ".join(f":{name}" for name in Release.__dataclass_fields__)
-    connection.execute(text(f"INSERT INTO release ({columns}) VALUES ({values})"), asdict(release))
+    insert_release(connection, release)
     connection.execute(
         text("INSERT INTO control (plan_id, state, reason, by, at_us) VALUES (:plan, 'running', '', '', :us) "
              "ON CONFLICT (plan_id) DO NOTHING"),
@@ -110,6 +109,13 @@ def seal(connection: Connection, release: Release, batches: Sequence[SealedBatch
     ]  # fmt: skip
     except_messages(connection, exceptions)
     return True
+
+
+def insert_release(connection: Connection, release: Release) -> None:
+    """Store a release's row."""
+    columns = ", ".join(Release.__dataclass_fields__)
+    values = ", ".join(f":{name}" for name in Release.__dataclass_fields__)
+    connection.execute(text(f"INSERT INTO release ({columns}) VALUES ({values})"), asdict(release))
 
 
 _INSERT_BATCH = text(
