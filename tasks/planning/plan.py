@@ -15,7 +15,7 @@ import polars as pl
 
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
-from tasks.channels.routing import Routing, choose_routing, keep_routes, number_by_channel
+from tasks.channels.routing import Routing, choose_routing, keep_routes, keep_standby, number_by_channel
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
 from tasks.planning.fingerprint import fingerprint_releases
@@ -152,6 +152,7 @@ def _hash(briefing: Briefing, digest: str) -> str:
         "registration": briefing.registration.fingerprint() if briefing.registration else None,
         "messages": digest,
         **({"routing": routing_of(briefing).said()} if routing_of(briefing).moved else {}),
+        **({"standby": [channel.identity() for channel in briefing.standby]} if briefing.standby else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
@@ -162,6 +163,7 @@ def _insert(
     connection.execute(_INSERT_MESSAGES, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_RELEASES, {"plan": plan_id})
     keep_routes(connection, plan_id)
+    keep_standby(connection, plan_id, briefing.standby)
     fingerprint_releases(connection, plan_id)
     connection.execute(_INSERT_ROLLOUT, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_ROLLOUT_TEXTS, {"plan": plan_id})
