@@ -46,7 +46,7 @@ final as (
         message.is_submitted,
         message.is_accepted,
         message.is_delivered,
-        case when message.click_tracking <> 'none' then coalesce(effect.clicks, 0) > 0 end as is_clicked,
+        case when message.click_tracking not in ('none', 'per_variant') then coalesce(effect.clicks, 0) > 0 end as is_clicked,
         effect.first_clicked_at,
         case when message.is_orders_known then coalesce(effect.orders, 0) > 0 end as is_converted,
         case when message.is_orders_known then coalesce(effect.revenue_cny, 0)::decimal(12, 2) end as revenue_cny,
