@@ -234,7 +234,7 @@ def _registration(campaign: Campaign, channel: ChannelRecord) -> Registration | 
     experiment = campaign.experiment
     if experiment is None:
         return None
-    is_measured, layer = channel.click_tracking != "none", experiment.layer
+    is_measured, layer = channel.click_tracking not in ("none", "per_variant"), experiment.layer
     arms = tuple(
         Arm.model_validate({
             "name": v.name, "cost_cny": v.cost_cny or Decimal(0), "is_click_measured": is_measured,
