@@ -44,9 +44,7 @@ def mine(world: RolloutWorld, first: int, register: Register, **layer: object) -
 def test_a_sample_with_people_of_a_running_test_is_refused_with_how_many(
     world: RolloutWorld, register: Register
 ) -> None:
-    with pytest.raises(
-        UsageError, match=r"spring-call \(plan p1\) holds 0-1 until .*\(60 people are in both"
-    ):
+    with pytest.raises(UsageError, match=r"spring-call \(plan p1\) holds 0-1 until .*\(60 people are in both"):
         check_exclusion(world.warehouse, mine(world, 1140, register), running(world))
 
 
