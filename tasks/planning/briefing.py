@@ -234,10 +234,12 @@ def _registration(campaign: Campaign, channel: ChannelRecord) -> Registration | 
     experiment = campaign.experiment
     if experiment is None:
         return None
-    is_measured, layer = channel.click_tracking not in ("none", "per_variant"), experiment.layer
+    is_counted, layer = channel.click_tracking not in ("none", "per_variant"), experiment.layer
     arms = tuple(
         Arm.model_validate({
-            "name": v.name, "cost_cny": v.cost_cny or Decimal(0), "is_click_measured": is_measured,
+            "name": v.name, "cost_cny": v.cost_cny or Decimal(0),
+            # An arm without a link cannot be clicked, whatever the channel counts; a library text has its link.
+            "is_click_measured": is_counted and "{link}" in (campaign.text_of(v) or "{link}"),
             experiment.variable: str(v.slot) if v.slot else (v.text or " / ".join(v.variables.values())),
         })
         for v in experiment.variants
