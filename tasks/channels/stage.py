@@ -47,7 +47,7 @@ from tasks.channels.fitness import HOLIDAY, refuse_unfit, standing_of
 from tasks.channels.lines import ChannelLines, load_channel_lines
 from tasks.channels.phones import pick_phones
 from tasks.channels.probe import Probe, probe_window, publish_probe
-from tasks.channels.proof import chosen_texts, proof_probe
+from tasks.channels.proof import chosen_texts, keep_proof_link, proof_probe
 from tasks.channels.record import create_channel_tables, keep_verdict
 from tasks.channels.testing import Send, channels_by_type, ripe_stages, schedule_stress, schedule_test, stress_on
 from tasks.channels.texts import load_probe_texts
@@ -284,7 +284,10 @@ def plan_proofs(plan_id: str, number: int = 1) -> StageResult:
         business = own_business(settings)
         with stage.workspace.ledger.read() as ledger:
             phones = test_phones(ledger)
-        record, texts = chosen_texts(stage.connection, plan_id)
+        keys = stage.workspace.keys
+        record, texts = chosen_texts(stage.connection, plan_id, keys)
+        with stage.workspace.ledger.write() as ledger:
+            keep_proof_link(stage.connection, ledger, keys, plan_id, record)
         refuse_unfit(record, "test", (), stage.now)
         window = probe_window(record, business)
         plans = [
