@@ -49,7 +49,7 @@ test: $(VENV)/.installed-dev  ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not server and not slow"
 
 soak: $(VENV)/.installed-dev  ## kill the senders a thousand times, on SQLite and PostgreSQL, one at a time and three at once
-	@$(BIN)/python -m pytest -m slow -s tests/tasks/dispatch/test_dispatch_kills.py
+	@$(BIN)/python -m pytest -m slow -s tests/soak
 
 channels: $(VENV)/.installed  ## try a good and five bad simulated channels: test, canary, bill, and the page that says why
 	@$(BIN)/chuda channel test --simulated
