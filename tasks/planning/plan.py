@@ -196,6 +196,10 @@ def _insert(
         "seen": seen_releases,
     }  # fmt: skip
     connection.execute(_INSERT_PLAN, row)
+    connection.execute(
+        "INSERT INTO plan_source VALUES (?, ?, ?, ?)",
+        [plan_id, str(briefing.campaign_file), str(briefing.business_file), briefing.business.model_dump_json()],
+    )
 
 
 def _insert_warnings(connection: Any, briefing: Briefing, plan_id: str) -> None:
