@@ -1,10 +1,11 @@
 -- The tables of the contacts room. No column holds a phone number; `token` stands for one everywhere.
 -- No keys: an index over ten million tokens costs more than everything else here. The merge keeps tokens unique, the
--- gate checks it.
+-- gate checks it. Where DuckDB would only find out that nothing packs a column well, it is told how to store it: that
+-- saves two fifths of the time of writing, for 30 bytes a person.
 
 -- One row per person.
 create table if not exists contact_clean (
-    token varchar not null,
+    token varchar not null using compression uncompressed,
     phone_region varchar not null,
     allocated_carrier varchar,
     carrier varchar,
@@ -26,7 +27,7 @@ create table if not exists contact_clean (
     consent_source varchar,
     consent_at timestamptz,
     consent_purpose varchar,
-    source_id varchar,
+    source_id varchar using compression fsst,
     source_row uinteger not null,
     source_file varchar not null,
     import_id varchar not null,
