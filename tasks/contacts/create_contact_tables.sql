@@ -156,6 +156,19 @@ comment on column row_seen.source is '来源名（--source，或去掉日期的�
 comment on column row_seen.part is '第几部分';
 comment on column row_seen.sealed is '至多一百万行的指纹，加密保存';
 
+-- One row per file of the inbox that was imported: as long as it looks like this it is not even read.
+create table if not exists file_seen (
+    kind varchar not null,
+    source_file varchar not null,
+    bytes bigint not null,
+    changed_ns bigint not null
+);
+comment on table file_seen is '收件夹里已导入的文件：大小和修改时间不变就不再读取';
+comment on column file_seen.kind is 'contacts、orders、events、do_not_contact';
+comment on column file_seen.source_file is '文件名';
+comment on column file_seen.bytes is '大小（字节）';
+comment on column file_seen.changed_ns is '文件系统里的修改时间（1970 年以来的纳秒）';
+
 -- One row per import.
 create table if not exists import_run (
     import_id varchar,

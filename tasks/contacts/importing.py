@@ -41,6 +41,7 @@ from tasks.contacts.records import CleanedRecords, clean_events, clean_orders
 from tasks.contacts.reference import ContactReference
 from tasks.contacts.reject_files import RejectFile
 from tasks.contacts.restrictions import mains_with_times, record_refusals, record_stops
+from tasks.contacts.retention import sweep_vault
 from tasks.contacts.row_memory import RowMemories
 from tasks.contacts.unresolved import hold_back_erased, reject_unresolved
 
@@ -103,6 +104,7 @@ class Importer:
         parameters = CleanParameters(
             now=self._now, source_file=opened.name, mapping=options.mapping, consent_for_all=options.consent
         )
+        sweep_vault(self._workspace, self._connection)
         source = options.source or source_of(opened.stem)
         changed = self._changed_rows(opened, source, parameters) if options.changed_only else None
         rejects = self._reject_file(opened)

@@ -44,7 +44,7 @@ class RowMemory:
             return np.full(len(prints), _NOT_THERE, dtype=np.int64)
         places = np.arange(expected, expected + len(prints), dtype=np.int64)  # may begin below 0
         self._keep_found(places, prints)
-        # Rows that went or came in shift those behind them a little. Sorting all is dear, but cheaper than doing it often.
+        # Rows that went or came in shift those behind them a little. Sorting all is dear, but not as sorting often.
         is_shifted = (places == _NOT_THERE).sum() * _SHIFTED > len(places)
         expected = max(expected, 0)
         window = slice(max(expected - len(prints), 0), expected + 2 * len(prints))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from random import Random
 
@@ -12,6 +13,7 @@ from contacts_room import Room, open_room, token
 
 from tasks.contacts.changed_rows import shorten_tokens
 from tasks.contacts.erasing import erase_person
+from tasks.contacts.inbox import find_changed_files
 from tasks.contacts.merging import MergeCounts
 from tasks.contacts.raw_lines import LONGEST_CELL, RawLines
 from tasks.contacts.reading import open_rows
@@ -134,3 +136,23 @@ def test_what_seems_to_be_a_cell_of_very_many_lines_is_none(room):
     rows = [row for batch in opened.iterate() for row in batch.rows.rows()]
     assert rows[-1][1:] == (A, "王")
     assert all("\n" not in cell for row in rows for cell in row[1:] if cell)
+
+
+def test_a_file_of_the_inbox_that_looks_as_it_did_is_not_read_again(room):
+    inbox = room.workspace.settings.home / "inbox" / "contacts"
+    inbox.mkdir(parents=True)
+    path = inbox / "a.csv"
+    path.write_text(f"手机号\n{A}\n", "utf-8")
+
+    def changed() -> list[str]:
+        return [each.name for each in find_changed_files(room.workspace, "contacts")]
+
+    assert changed() == ["a.csv"]
+    room.contacts(path)
+    assert changed() == []
+    looks = path.stat()
+    path.write_text(f"手机号\n{B}\n", "utf-8")
+    os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns))
+    assert changed() == [], "size and time are as they were: nobody looks inside"
+    os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns + 1))
+    assert changed() == ["a.csv"]
