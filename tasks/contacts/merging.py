@@ -125,6 +125,20 @@ def merge_contacts(connection: Connection, now: datetime) -> MergeCounts:
     return publish_contacts(connection, now)
 
 
+def collapse_records(connection: Connection, table: RecordTable) -> tuple[int, int]:
+    """Bring order_incoming or event_incoming down to one row per id, the newest; returns dropped rows and conflicts.
+
+    A conflict is a row that was dropped for a newer one with its id and says something else. Raises `ChudaError` if
+    other rows were lost on the way.
+    """
+    stem = table.removesuffix("s")
+    before = _count(connection, f"{stem}_incoming")
+    _run(connection, f"collapse_{table}")
+    dropped = _count(connection, f"{stem}_dropped")
+    _check(connection, f"{stem}_incoming", before - dropped)
+    return dropped, _count(connection, f"{stem}_dropped where is_conflict")
+
+
 def merge_records(connection: Connection, table: RecordTable) -> MergeCounts:
     """Merge order_incoming or event_incoming; merging the same again changes nothing.
 
