@@ -187,6 +187,8 @@ class Sender:
                 answer = await self._provider.send(batch_id, messages)
         except TimeoutError:
             return SendResult(MessageResult("unknown", "deadline"))
+        if answer.retry_after_s == 0:
+            return answer
         pause_s = answer.retry_after_s if math.isfinite(answer.retry_after_s) else LONGEST_RETRY_AFTER_S
         return replace(answer, retry_after_s=min(max(pause_s, 0.0), LONGEST_RETRY_AFTER_S))
 
