@@ -183,11 +183,13 @@ def read_reply(item: Mapping[str, Any]) -> ReplyEvent:
 
 
 def read_click(item: Mapping[str, Any]) -> ClickEvent:
-    """One item of `/clicks`, pulled or pushed; raises `Unreadable`."""
-    return ClickEvent(
-        text_field(item, "message_id", is_needed=False),
-        text_field(item, "phone"),
-        text_field(item, "link", is_needed=False),
-        time_field(item, "clicked_at"),
-        text_field(item, "user_agent", is_needed=False),
-    )
+    """One item of `/clicks`, pulled or pushed, that says whose click it was or at least on which link.
+
+    Raises:
+        Unreadable: it says neither.
+    """
+    message_id, phone, link = (text_field(item, name, is_needed=False) for name in ("message_id", "phone", "link"))
+    if not (message_id or phone or link):
+        raise Unreadable("phone_missing")
+    agent = text_field(item, "user_agent", is_needed=False)
+    return ClickEvent(message_id, phone, link, time_field(item, "clicked_at"), agent)

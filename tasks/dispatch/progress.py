@@ -89,7 +89,9 @@ def read_standing(workspace: Workspace, plan_id: str) -> PlanStanding:
                 f"计划 {plan_id} 还没有批准 / plan {plan_id} has not been released; `chuda plan {plan_id}` shows it, "
                 f"`chuda approve {plan_id}` releases it, `chuda calendar` lists plans"
             )
-        progress = release_progress(connection, [plan_id])
+        # A release whose requests all moved to another channel has none of its own.
+        none = {one.release_id: ReleaseProgress(one.release_id, 0, 0, 0, 0, None) for one in releases}
+        progress = none | release_progress(connection, [plan_id])
         states, rate = state_counts(connection, plan_id), sending_rate(connection, plan_id)
         standings = tuple(_standing(connection, one, progress[one.release_id], now) for one in releases)
     return PlanStanding(
@@ -102,7 +104,7 @@ def read_standing(workspace: Workspace, plan_id: str) -> PlanStanding:
 def _standing(connection: Connection, release: Release, done: ReleaseProgress, now: datetime) -> ReleaseStanding:
     approval = find_approval(connection, release.release_id)
     return ReleaseStanding(
-        release.release_id, _state(connection, release, done, now), release.size, done.open,
+        release.release_id, _state(connection, release, done, now), done.size, done.open,
         from_us(release.not_before_us), from_us(release.not_after_us), *_approval_of(approval),
     )  # fmt: skip
 

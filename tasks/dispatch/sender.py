@@ -7,13 +7,14 @@ killed one is back in a fraction of a second. Only `chuda.stores.ledger.dispatch
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chuda.clock import Clock, from_us, to_us
-from chuda.errors import ProviderTrouble
+from chuda.errors import ChannelStopped, ChudaError
 from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, OutgoingMessage, Provider, SendResult
 from chuda.sealing import unseal_messages
@@ -63,6 +64,7 @@ class SendReport:
     resume_at: datetime | None = None
     requests: int = 0
     adopted: int = 0
+    note: str = ""  # what a person should know though it went on
 
 
 class Sender:
@@ -86,6 +88,8 @@ class Sender:
         self._held_until = clock.now()
         self._health_due_us = 0
         self._failures = 0
+        self._last_failure = ""
+        self._channel = ""
         self._halt: str | None = None
         self._requests = 0
 
@@ -93,8 +97,17 @@ class Sender:
         """Dispatch a release until nothing more may leave now; safe to repeat after any crash.
 
         Raises:
-            ProviderTrouble: the provider cannot be reached or refuses the account; all that is open stays open.
+            ChannelStopped: the provider cannot be reached or refuses the account; all that is open stays open.
+            ProviderTrouble: the ledger, or the provider's query, gave no answer.
         """
+        return await self._hold_and(self._dispatch, release)
+
+    async def settle(self, release: Release) -> SendReport:
+        """Start nothing, only ask about what is unknown and ripe; a provider that does not answer leaves it so."""
+        return await self._hold_and(self._settle, release)
+
+    async def _hold_and(self, work: Callable[[Lease, Release], Awaitable[Claims]], release: Release) -> SendReport:
+        self._channel = release.channel
         with self._ledger.write() as connection:
             lease = acquire(
                 connection, f"release:{release.release_id}", self._owner, self._ledger.store_now_us(connection)
@@ -103,7 +116,7 @@ class Sender:
                 return SendReport("busy")
             adopted = adopt_orphans(connection, lease, release.release_id, to_us(self._clock.now()))
         try:
-            claims = await self._dispatch(lease, release)
+            claims = await work(lease, release)
         finally:
             await self._drain()
             with self._ledger.write() as connection:
@@ -120,6 +133,12 @@ class Sender:
             unknown, reopened = await self._ask_about_unknowns(lease, release, claims.stop in _FINAL_STOPS)
             if not reopened:
                 return replace(claims, stop="unknown_open") if unknown and claims.stop == "done" else claims
+
+    async def _settle(self, lease: Lease, release: Release) -> Claims:
+        with contextlib.suppress(ChudaError):
+            unknown, _ = await self._ask_about_unknowns(lease, release, waits=False)
+            return Claims(stop="unknown_open" if unknown else "done")
+        return Claims(stop="unknown_open")
 
     async def _send_ready(self, lease: Lease, release: Release) -> Claims:
         while True:
@@ -171,6 +190,7 @@ class Sender:
         outcome = settle_answer(one, answer)
         is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.is_limited
         self._failures = self._failures + 1 if is_failure else 0
+        self._last_failure = outcome.code if is_failure else self._last_failure
         return outcome
 
     async def _depart(self, release: Release, one: Claim) -> bool:
@@ -279,9 +299,14 @@ class Sender:
         if self._flight.error:
             raise self._flight.error
         if self._halt:
-            raise ProviderTrouble(f"{self._halt}; what was not sent stays open, repeat `chuda send` when it is mended")
+            raise ChannelStopped(
+                f"渠道 {self._channel} 停了（{self._halt}），没发的都还在，修好后重复 chuda send / "
+                f"channel {self._channel}: {self._halt}; what was not sent stays open, repeat `chuda send` when it is "
+                "mended"
+            )
         if self._failures >= self._limits.give_up_after:
-            raise ProviderTrouble(
-                f"the provider failed {self._failures} requests in a row; what was not sent stays open, "
-                "repeat `chuda send` later"
+            raise ChannelStopped(
+                f"渠道 {self._channel} 连续 {self._failures} 个请求失败（{self._last_failure}），没发的都还在，"
+                f"稍后重复 chuda send / channel {self._channel} failed {self._failures} requests in a row "
+                f"(the last: {self._last_failure}); what was not sent stays open, repeat `chuda send` later"
             )

@@ -13,7 +13,7 @@ from uuid import UUID
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 
-from chuda.errors import Refused
+from chuda.errors import ChannelStopped, ProviderTrouble, Refused, StoreTrouble
 from chuda.results import StageResult
 from chuda.settings import environment
 from chuda.stores.ledger.releases import Release, state_counts
@@ -27,6 +27,7 @@ from tasks.dispatch.approving import (
     void_changed,
     waiting_releases,
 )
+from tasks.dispatch.failover import fail_over
 from tasks.dispatch.progress import read_standing
 from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
 from tasks.dispatch.sender import SendReport
@@ -95,6 +96,7 @@ def dispatch(plan_id: str, wait: bool = True) -> StageResult:
         planned = sum(counts.values())
         stage.gate.require(DISPATCH_RESULTS, plan_id, {"plan": plan_id})
         details = {"stop": ", ".join(sorted({report.stop for report in reports}))}
+        details |= {f"note {number}": one.note for number, one in enumerate(reports, start=1) if one.note}
         return StageResult(
             "dispatch", "batch_state", planned, counts.get("accepted", 0), counts, stage.gate.verdict, details
         )
@@ -131,24 +133,29 @@ async def _show_progress(workspace: Workspace, plan_id: str, sending: asyncio.Ta
 async def send_plan(
     workspace: Workspace, plan_id: str, wait: bool, on_progress: Callable[[int], None] | None = None
 ) -> list[SendReport]:
-    """Send the releases of a plan one after another, each waiting for its window if `wait`.
+    """Send the releases of a plan one after another, each waiting for its window if `wait`; one in trouble holds up no
+    other.
 
     Raises:
         Refused: nothing was released; or, after all that may be sent was sent, why each of the others may not.
-        ProviderTrouble: the provider cannot be used now.
+        ProviderTrouble: after all that could be sent was sent, which could not, and why; at once if it is the ledger.
     """
     releases = sealed_releases(workspace, plan_id)
     if not releases:
         raise Refused(f"plan {plan_id} {_REFUSALS['not_released'].format(plan=plan_id)}")
     reports: list[SendReport] = []
-    refused: list[Refused] = []
+    problems: list[Refused | ProviderTrouble] = []
     for release in releases:
         try:
             reports.append(await _check_and_send(workspace, release, wait, on_progress))
-        except Refused as refusal:
-            refused.append(refusal)
-    if refused:
-        raise Refused("\n".join(dict.fromkeys(str(refusal) for refusal in refused)))
+        except StoreTrouble:
+            raise
+        except (Refused, ProviderTrouble) as problem:
+            problems.append(problem)
+    if problems:
+        said = "\n".join(dict.fromkeys(str(problem) for problem in problems))
+        # Trouble passes and is worth a repetition, a refusal is not: with both, the repetition.
+        raise (ProviderTrouble if any(isinstance(one, ProviderTrouble) for one in problems) else Refused)(said)
     return reports
 
 
@@ -157,17 +164,30 @@ async def _check_and_send(
 ) -> SendReport:
     # First: a release that is refused for its channel would otherwise stay open for ever.
     adopted = close_what_is_over(workspace.ledger, workspace.clock, release)
-    void_changed(workspace, release)
-    report = await _send_one(workspace, release, wait, on_progress)
+    try:
+        void_changed(workspace, release)
+        changed = None
+    except Refused as refusal:
+        changed = refusal
+    try:
+        report = await _send_one(workspace, release, wait, on_progress, changed)
+    except ChannelStopped as stopped:
+        target = fail_over(workspace, release, str(stopped))
+        if target is None:
+            raise
+        report = await _check_and_send(workspace, target, wait, on_progress)
+        said = f"{stopped}\n改走渠道 {target.channel} / what was not sent goes on through channel {target.channel}"
+        report = replace(report, note=f"{said}\n{report.note}".strip())
     return replace(report, adopted=report.adopted + adopted)
 
 
 async def _send_one(
-    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None
-) -> SendReport:
+    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None,
+    changed: Refused | None,
+) -> SendReport:  # fmt: skip
     while True:
         report = await send_release(
-            workspace.ledger, workspace.keys, workspace.clock, release, environment(), on_progress
+            workspace.ledger, workspace.keys, workspace.clock, release, environment(), on_progress, changed
         )
         if report.stop in _REFUSALS:
             raise Refused(f"release {release.release_id} {_REFUSALS[report.stop].format(plan=release.plan_id)}")

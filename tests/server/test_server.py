@@ -26,7 +26,7 @@ SCHEDULED = {name: each["schedules"][0] for name, each in WRITTEN.items() if eac
 TASKS = {
     "import contacts", "import orders", "refresh segments", "check content", "check compliance", "render messages",
     "draw sample", "make plan", "approve and seal", "dispatch", "collect feedback", "refresh KPIs", "decide experiment",
-    "plan roll-out", "write report",
+    "carry on roll-out", "write report",
 }  # fmt: skip
 GATES = {"contacts", "segments", "audience", "messages", "dispatch-results", "kpis"}
 FEWEST_NUMBERS = 2000
