@@ -147,6 +147,16 @@ def test_what_was_claimed_but_has_not_left_when_the_account_is_refused_does_not_
     assert set(found) <= {"planned", "not_sent"}
 
 
+def test_what_was_claimed_does_not_leave_through_a_provider_that_fails_again_and_again(ledger, keys):
+    broken = SendResult(MessageResult("unknown", "ReadError"))
+    provider = FakeProvider(answer=lambda number, *_: ACCEPTED if number < 150 else broken)
+    limits = ChannelLimits(parts_per_second=1e6, max_in_flight=1, give_up_after=5)
+    with pytest.raises(ProviderTrouble, match="5 requests in a row"):
+        run(ledger, keys, provider, put(ledger, keys, 600), limits)
+    assert provider.calls == 154
+    assert counts(ledger)["unknown"] == 5
+
+
 def test_what_was_claimed_waits_when_the_provider_asks_for_a_pause(ledger, keys):
     moments = []
 
