@@ -73,6 +73,7 @@ def test_the_first_reason_to_stop_is_the_one_that_is_told():
 
 def test_a_star_stands_for_all_that_begin_so_and_an_exact_code_for_itself():
     assert find_meaning("tencent", "AuthFailure.Anything").action == "stop"
+    assert find_meaning("tencent", "AuthFailureOfAnotherKind").action == "unknown"
     assert find_meaning("tencent", "Okay").action == "unknown"
     assert find_meaning("aliyun", "isp").action == "unknown"
     assert find_meaning("nobody", "OK").code == "*"
