@@ -13,7 +13,7 @@ from chuda.stores.ledger.channels import Route, Verdict, open_routes, verdicts_o
 from tasks.channels.fitness import reasons_against
 
 # What a text was written for: a channel that differs in one of these cannot take over a message as it is.
-_SAME = ("opt_out_wording", "variables_allowed", "links", "click_tracking", "simulator")
+_SAME = ("opt_out_wording", "variables_allowed", "links", "click_tracking", "short_links", "simulator")
 
 
 def read_standing(settings: Settings) -> tuple[list[Verdict], tuple[Route, ...]]:
@@ -86,6 +86,7 @@ def able_to_take_over(main: ChannelRecord, others: Sequence[ChannelRecord]) -> l
         for other in others
         if all(getattr(main, name) == getattr(other, name) for name in _SAME)
         and set(main.coverage) <= set(other.coverage)
+        and set(main.link_targets) <= set(other.link_targets)
         and (main.links != "filed" or set(main.filed_links) <= set(other.filed_links))
         and other.window.start_minute <= main.window.start_minute
         and main.window.end_minute <= other.window.end_minute

@@ -32,6 +32,15 @@ class Reason:
     def __str__(self) -> str:
         return f"{self.zh} / {self.en}"
 
+    @property
+    def is_of_test(self) -> bool:
+        """Whether it is about a test of ours, which can be done."""
+        return self.code.startswith("test_")
+
+    def in_language(self, language: Lang) -> str:
+        """What it is and what to do, in one language."""
+        return self.zh if language == "zh" else self.en
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

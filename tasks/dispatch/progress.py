@@ -59,6 +59,17 @@ class PlanStanding:
         """Messages of which a request was made."""
         return sum(self.states.get(state, 0) for state in _ATTEMPTED)
 
+    def to_markdown(self) -> str:
+        """What is known in a few lines of Markdown, counts only."""
+        rate = f"{self.rate:,.0f}/s" if self.rate else "–"
+        done_at = f"{self.done_at:%Y-%m-%d %H:%M}" if self.done_at else "–"
+        counts = {name: self.states.get(name, 0) for name in ("accepted", "rejected", "unknown")} | self.states
+        return (
+            f"**{self.plan_id}** ({self.control.state}): {self.messages - self.open:,} / {self.messages:,}\n\n"
+            f"速率 / rate {rate} · 预计完成 / expected finish {done_at}\n\n"
+            "| | |\n| --- | ---: |\n" + "".join(f"| {name} | {count:,} |\n" for name, count in counts.items())
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The same as plain values, times as they are."""
         return {**asdict(self), "attempted": self.attempted}

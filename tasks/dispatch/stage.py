@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
+
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect.context import FlowRunContext, TaskRunContext
 
 from chuda.errors import ChannelStopped, ProviderTrouble, Refused, StoreTrouble
 from chuda.results import StageResult
@@ -22,6 +28,7 @@ from tasks.dispatch.approving import (
     waiting_releases,
 )
 from tasks.dispatch.failover import fail_over
+from tasks.dispatch.progress import read_standing
 from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
 from tasks.dispatch.sender import SendReport
 from tasks.dispatch.watching import find_missed, record_missed
@@ -29,6 +36,7 @@ from tasks.dispatch.worker import close_what_is_over, send_release
 from tasks.feedback.mirror import mirror_ledger
 from tasks.stage import open_stage, stage_task
 
+SHOWN_EVERY_S = 5.0
 _REFUSALS = {
     "not_approved": "has not been approved; `chuda approve {plan}`",
     "approval_expired": "was approved too long ago; approve it again: `chuda approve {plan}`",
@@ -80,7 +88,7 @@ def watch_approvals() -> StageResult:
 def dispatch(plan_id: str, wait: bool = True) -> StageResult:
     """Send every sealed release of a plan as far as it may go now; with `wait`, until nothing more may leave at all."""
     with open_workspace() as workspace:
-        reports = asyncio.run(send_plan(workspace, plan_id, wait))
+        reports = asyncio.run(_send_shown(workspace, plan_id, wait))
         with workspace.ledger.read() as connection:
             counts = state_counts(connection, plan_id)
     with open_stage() as stage:
@@ -92,6 +100,34 @@ def dispatch(plan_id: str, wait: bool = True) -> StageResult:
         return StageResult(
             "dispatch", "batch_state", planned, counts.get("accepted", 0), counts, stage.gate.verdict, details
         )
+
+
+async def _send_shown(workspace: Workspace, plan_id: str, wait: bool) -> list[SendReport]:
+    """Send, and inside a run keep a progress artifact beside it."""
+    if FlowRunContext.get() is None and TaskRunContext.get() is None:
+        return await send_plan(workspace, plan_id, wait)
+    sending = asyncio.create_task(send_plan(workspace, plan_id, wait))
+    try:
+        await _show_progress(workspace, plan_id, sending)
+    except Exception as error:  # what shows the sending must never stop it
+        logging.getLogger(__name__).warning("the progress of %s cannot be shown: %s", plan_id, type(error).__name__)
+    return await sending
+
+
+async def _show_progress(workspace: Workspace, plan_id: str, sending: asyncio.Task[list[SendReport]]) -> None:
+    """Show how far a plan is, every few seconds and once more at its end."""
+    artifact: UUID | None = None
+    while True:
+        done, _ = await asyncio.wait([sending], timeout=SHOWN_EVERY_S)
+        standing = await asyncio.to_thread(read_standing, workspace, plan_id)
+        percent, said = round(100 * (1 - standing.open / max(1, standing.messages)), 1), standing.to_markdown()
+        if artifact is None:
+            key = f"dispatch-{re.sub('[^a-z0-9]+', '-', plan_id.lower())}"
+            artifact = await acreate_progress_artifact(percent, key, said)
+        else:
+            await aupdate_progress_artifact(artifact, percent, said)
+        if done:
+            return
 
 
 async def send_plan(

@@ -31,6 +31,7 @@ from tasks.experiments.registration import Arm, Registration
 from tasks.planning.events import EVENT_VARIABLES
 from tasks.planning.offers import Offer, read_offers
 from tasks.planning.schedule import Timing, plan_timing, warn
+from tasks.planning.short_links import link_in_texts
 from tasks.planning.slot_history import read_slot_history
 from tasks.planning.texts import Wording, overflow_policy, read_wording
 
@@ -120,6 +121,7 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     arms: dict[str | None, Variant | None] = {arm.name: arm for arm in campaign.arms()} or {None: None}
     is_fixed = campaign.type == "marketing" and not channel.variables_allowed
     slots = load_slots(settings.reference / "slots.yaml", lang=settings.lang)
+    link = link_in_texts(campaign, channel)
     briefing = Briefing(
         campaign=campaign,
         channel=channel,
@@ -128,9 +130,12 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
             plan_timing(campaign, channel, business, slots, now, read_slot_history(settings.marts_file, now)), unfit
         ),
         wordings={
-            name: read_wording(campaign, arm, scenarios, business.signatures, is_fixed) for name, arm in arms.items()
+            name: read_wording(campaign, arm, scenarios, business.signatures, is_fixed, link)
+            for name, arm in arms.items()
         },
-        policies={name: overflow_policy(campaign, arm, scenarios, business.signatures) for name, arm in arms.items()},
+        policies={
+            name: overflow_policy(campaign, arm, scenarios, business.signatures, link) for name, arm in arms.items()
+        },
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
         routes=routes,
