@@ -8,6 +8,7 @@ import polars as pl
 
 from chuda.stores.ledger import Ledger
 from chuda.stores.ledger.reading import (
+    ANSWER_BATCHES,
     BATCHES,
     CLICKS,
     COMPLAINTS,
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS click_received (click_id BIGINT, channel VARCHAR, bat
     token VARCHAR, link VARCHAR, clicked_at TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS batch_state (batch_id VARCHAR, plan_id VARCHAR, release_id VARCHAR, channel VARCHAR,
     state VARCHAR, size INTEGER, sent_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, attempts INTEGER);
+CREATE TABLE IF NOT EXISTS answer_batch (batch_id VARCHAR, parts INTEGER);
 CREATE TABLE IF NOT EXISTS message_exception (batch_id VARCHAR, position INTEGER, state VARCHAR, code VARCHAR,
     "at" TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS suppression_recorded (token VARCHAR, scope VARCHAR, reason VARCHAR, source VARCHAR,
@@ -41,7 +43,7 @@ CREATE TABLE IF NOT EXISTS feedback_alarm (kind VARCHAR NOT NULL, severity VARCH
 """
 _EVENTS = (("receipt_received", "receipt_id", RECEIPTS), ("reply_received", "reply_id", REPLIES),
            ("click_received", "click_id", CLICKS))  # fmt: skip
-_STATES = (("batch_state", BATCHES), ("message_exception", EXCEPTIONS), ("suppression_recorded", SUPPRESSIONS),
+_STATES = (("batch_state", BATCHES), ("answer_batch", ANSWER_BATCHES), ("message_exception", EXCEPTIONS), ("suppression_recorded", SUPPRESSIONS),
            ("complaint_recorded", COMPLAINTS))  # fmt: skip
 
 

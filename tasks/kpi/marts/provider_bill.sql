@@ -25,6 +25,14 @@ charged as (
         plan_id, channel, sent_hour, first_sent_at, submitted, parts, parts_delivered, parts_unknown, receipt_parts,
         receipt_parts_delivered, cost_cny, cost_other_mode_cny
     from message_tally
+    union all by name
+    select
+        plan_id, channel, make_timestamptz(epoch_us(sent_at) // 3600000000 * 3600000000) as sent_hour,
+        sent_at as first_sent_at, accepted as submitted, answer.parts, parts_delivered, 0 as parts_unknown,
+        if(billing = 'delivered', parts_delivered, answer.parts) * price_cny as cost_cny,
+        if(billing = 'delivered', answer.parts, parts_delivered) * price_cny as cost_other_mode_cny
+    from answer_sent as answer
+    inner join (select plan_id, billing, price_cny from plan_in_force) using (plan_id)
 ),
 
 counted as (
