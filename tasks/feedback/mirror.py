@@ -43,8 +43,8 @@ CREATE TABLE IF NOT EXISTS feedback_alarm (kind VARCHAR NOT NULL, severity VARCH
 """
 _EVENTS = (("receipt_received", "receipt_id", RECEIPTS), ("reply_received", "reply_id", REPLIES),
            ("click_received", "click_id", CLICKS))  # fmt: skip
-_STATES = (("batch_state", BATCHES), ("answer_batch", ANSWER_BATCHES), ("message_exception", EXCEPTIONS), ("suppression_recorded", SUPPRESSIONS),
-           ("complaint_recorded", COMPLAINTS))  # fmt: skip
+_STATES = (("batch_state", BATCHES), ("answer_batch", ANSWER_BATCHES), ("message_exception", EXCEPTIONS),
+           ("suppression_recorded", SUPPRESSIONS), ("complaint_recorded", COMPLAINTS))  # fmt: skip
 
 
 def create_mirror(connection: Any) -> None:
