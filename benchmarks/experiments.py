@@ -124,8 +124,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", choices=("assignment", "decision"), help="one of the two measurements")
     chosen = parser.parse_args()
-    for group in (measure_assignment, measure_decision):
+    groups = {"assignment": measure_assignment, "decision": measure_decision}
+    for group in [groups[chosen.only]] if chosen.only else groups.values():
         with tempfile.TemporaryDirectory() as folder:
             steps = group(Path(folder), chosen.rows, chosen.repeats)
         base_wall, base_cpu = next(iter(steps.values()))

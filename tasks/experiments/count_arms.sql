@@ -11,13 +11,15 @@ with arm as (
 ),
 
 -- The one pass over all messages, without a join: a handful of rows per arm, for messages of one state cost one price.
+-- One cheap filter and few distinct keys: a second filter or a semi join costs as much as the counting.
 grouped as (
     select
         plan_id,
         variant,
+        wave,
         state,
         is_accepted,
-        coalesce(cost_cny, 0) as cost_cny,
+        cost_cny,
         count(*) as messages,
         count(is_clicked) as clicks_measured,
         count(*) filter (clicked_after_s < $window_s) as clicked,
@@ -25,7 +27,7 @@ grouped as (
         count(*) filter (opted_out_after_s < $window_s) as opted_out,
         count(*) filter (complained_after_s < $window_s) as complained
     from message_fact
-    where plan_id in (select plan_id from arm) and (wave = 'rollout') = $is_rollout
+    where list_contains($plans::varchar[], plan_id)
     group by all
 ),
 
@@ -42,9 +44,10 @@ message as (
         sum(converted) filter (is_accepted) as converted,
         sum(opted_out) filter (is_accepted) as opted_out,
         sum(complained) filter (is_accepted) as complained,
-        sum(messages * cost_cny::double) filter (is_accepted) as cost_cny,
-        sum(messages * cost_cny::double * cost_cny::double) filter (is_accepted) as cost_squares
+        sum(messages * coalesce(cost_cny, 0)::double) filter (is_accepted) as cost_cny,
+        sum(messages * coalesce(cost_cny, 0)::double ^ 2) filter (is_accepted) as cost_squares
     from grouped
+    where (wave = 'rollout') = $is_rollout
     group by plan_id, variant
 ),
 
@@ -54,31 +57,33 @@ waiting as (
     from message_fact
     where state = 'accepted'
         and sent_at > $receipts_since::timestamptz
-        and plan_id in (select plan_id from arm)
+        and list_contains($plans::varchar[], plan_id)
         and (wave = 'rollout') = $is_rollout
     group by plan_id, variant
 ),
 
--- The buyers alone are looked at for their money.
-buyer as (
-    select
-        plan_id, variant, token, sent_at, coalesce(cost_cny, 0)::double as cost_cny, revenue_cny::double as revenue_cny,
-        last_ordered_after_s >= $window_s as has_bought_later
-    from message_fact
-    where ordered_after_s < $window_s
-        and is_accepted
-        and plan_id in (select plan_id from arm)
-        and (wave = 'rollout') = $is_rollout
-),
-
--- Of the few who bought within the window and after it too, only the orders within count.
+-- The buyers alone are looked at for their money; of the few who bought within the window and after it too, only the
+-- orders within count.
 bought as (
-    select plan_id, variant, cost_cny, revenue_cny from buyer where not has_bought_later
+    select plan_id, variant, coalesce(cost_cny, 0)::double as cost_cny, revenue_cny::double as revenue_cny
+    from message_fact
+    where last_ordered_after_s < $window_s
+        and is_accepted
+        and list_contains($plans::varchar[], plan_id)
+        and (wave = 'rollout') = $is_rollout
     union all
-    select buyer.plan_id, any_value(buyer.variant), any_value(buyer.cost_cny), sum(event.amount_cny)::double
-    from buyer
+    select
+        buyer.plan_id,
+        any_value(buyer.variant),
+        any_value(coalesce(buyer.cost_cny, 0))::double,
+        sum(event.amount_cny)::double
+    from message_fact as buyer
     inner join contact_event as event using (plan_id, token)
-    where buyer.has_bought_later
+    where buyer.ordered_after_s < $window_s
+        and buyer.last_ordered_after_s >= $window_s
+        and buyer.is_accepted
+        and list_contains($plans::varchar[], buyer.plan_id)
+        and (buyer.wave = 'rollout') = $is_rollout
         and event.source = 'order'
         and epoch_us(event.happened_at) < epoch_us(buyer.sent_at) + $window_s::bigint * 1000000
     group by buyer.plan_id, buyer.token
@@ -108,7 +113,7 @@ counted as (
     from message_fact
     where is_accepted
         and campaign_id in (from repeated)
-        and plan_id in (select plan_id from arm)
+        and list_contains($plans::varchar[], plan_id)
         and (wave = 'rollout') = $is_rollout
 ),
 

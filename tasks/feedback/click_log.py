@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from chuda.workspace import Workspace
 from tasks.feedback.intake import make_page
 from tasks.feedback.items import CLICKS
 
-_NEEDED = ("phone", "clicked_at")
+_NEEDED = "clicked_at"
+_WHOSE = ("phone", "message_id", "link")
 _NAMES = {"手机号": "phone", "点击时间": "clicked_at", "链接": "link", "消息编号": "message_id", "浏览器": "user_agent"}
 _PAGE_ROWS = 1000
 
@@ -24,22 +26,24 @@ _PAGE_ROWS = 1000
 def read_click_log(workspace: Workspace, path: Path, channel: str) -> int:
     """Keep the clicks of a CSV file (UTF-8 or GB18030, headers in English or Chinese); returns its rows.
 
-    Rows that cannot be read are kept as rejects. Without a message id a click belongs to the last message before it.
+    Rows that cannot be read are kept as rejects. Without a message id a click belongs to the last message before it;
+    a row that names neither person nor message counts for its link. A log may be read again when it has grown.
 
     Raises:
         UsageError: there is no such file, or a needed column is missing.
     """
     rows = _read_rows(path)
+    seen: Counter[str] = Counter()
     for start in range(0, len(rows), _PAGE_ROWS):
-        _keep(workspace, rows[start : start + _PAGE_ROWS], channel)
+        _keep(workspace, rows[start : start + _PAGE_ROWS], channel, seen)
     return len(rows)
 
 
-def _keep(workspace: Workspace, rows: Sequence[dict[str, str]], channel: str) -> None:
+def _keep(workspace: Workspace, rows: Sequence[dict[str, str]], channel: str, seen: Counter[str]) -> None:
     events, unreadable = read_items(rows, read_click)
     fingerprint = workspace.keys.token(json.dumps(rows, sort_keys=True))
     page, rejects = make_page(
-        workspace.keys, channel, CLICKS, events, unreadable, workspace.clock.now(), fingerprint
+        workspace.keys, channel, CLICKS, events, unreadable, workspace.clock.now(), fingerprint, seen
     )  # fmt: skip
     with workspace.ledger.write() as connection:
         keep_pushed(connection, page, rejects)
@@ -56,8 +60,12 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         text = raw.decode("gb18030", "replace")
     reader = csv.DictReader(io.StringIO(text))
     header = [_NAMES.get(name.strip(), name.strip()) for name in reader.fieldnames or ()]
-    missing = [name for name in _NEEDED if name not in header]
-    if missing:
-        raise UsageError(f"{path.name}:1: the column {missing[0]} is missing; a click log has phone and clicked_at")
+    if _NEEDED not in header:
+        raise UsageError(f"{path.name}:1: the column clicked_at (点击时间) is missing; a click log says when")
+    if not set(_WHOSE) & set(header):
+        raise UsageError(
+            f"{path.name}:1: a click log says whose click it was, or on which link: add one of the columns "
+            "phone (手机号), message_id (消息编号), link (链接)"
+        )
     reader.fieldnames = header
     return [{name: value for name, value in row.items() if isinstance(value, str)} for row in reader]

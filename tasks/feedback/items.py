@@ -38,7 +38,11 @@ class QueuedReply:
 
 @dataclass(frozen=True, slots=True)
 class QueuedClick:
-    """A click, or a look by a program."""
+    """A click, or a look by a program.
+
+    `reason` says why a look at an own link was a program's. A click that names neither person nor message has a `line`,
+    which tells it from lines that say the same.
+    """
 
     token: str
     shown: str
@@ -46,6 +50,8 @@ class QueuedClick:
     link: str
     agent: str
     at_us: int | None
+    reason: str = ""
+    line: str = ""
 
 
 QueuedItem = QueuedReceipt | QueuedReply | QueuedClick

@@ -19,10 +19,13 @@ from chuda.stores.ledger.channels import tell_attempts
 from chuda.stores.ledger.complaints import Complaint, add_complaints
 from chuda.stores.ledger.feedback import (
     ClickRow,
+    LinkClickRow,
+    LookRow,
     Member,
     ReceiptRow,
     ReplyRow,
     ScannerRow,
+    add_link_clicks,
     append_events,
     drop_known,
     last_message_to,
@@ -73,8 +76,8 @@ class Processor:
         """Process all that waits.
 
         Returns:
-            What came of it: receipts, replies, clicks, opt_outs, complaints, duplicates, scanners, rejects and
-            unknown_messages (receipts of messages that are not ours).
+            What came of it: receipts, replies, clicks, link_clicks (of nobody in particular), opt_outs, complaints,
+            duplicates, scanners, rejects and unknown_messages (receipts of messages that are not ours).
         """
         counts: Counter[str] = Counter()
         tried: set[int] = set()
@@ -164,18 +167,35 @@ class Processor:
     def _keep_clicks(self, work: _Work, items: Sequence[QueuedClick]) -> None:
         people: list[ClickRow] = []
         programs: list[ScannerRow] = []
-        for item, member in zip(items, _find_members(work, items), strict=True):
+        looks: list[LookRow] = []
+        named = [item for item in items if not item.line]
+        for item, member in zip(named, _find_members(work, named), strict=True):
             token, at_us = member.token or item.token, _moment(item.at_us, work)
             channel, place = work.page.channel, (member.batch_id, member.position)
             if not token:
                 self._reject(work, item, NUMBER_UNREADABLE)
+            elif item.reason:
+                looks.append(LookRow(channel, *place, item.reason, item.agent[:200], at_us))
             elif is_scanner(item.agent):
                 programs.append(ScannerRow(channel, *place, token, item.agent[:200], at_us))
             else:
                 people.append(ClickRow(channel, *place, token, item.link, at_us, work.page.received_us))
         append_events(work.connection, programs)
-        work.counts["scanners"] += len(programs)
+        append_events(work.connection, looks)
+        work.counts["scanners"] += len(programs) + len(looks)
         self._append(work, "clicks", people)
+        self._keep_nobodys(work, [item for item in items if item.line])
+
+    def _keep_nobodys(self, work: _Work, items: Sequence[QueuedClick]) -> None:
+        """Clicks of which only the link is known: counted per link, of nobody in particular."""
+        rows = [
+            LinkClickRow(work.page.channel, item.link, item.line, _moment(item.at_us, work), work.page.received_us)
+            for item in items
+            if not is_scanner(item.agent)
+        ]
+        fresh = add_link_clicks(work.connection, rows)
+        programs = len(items) - len(rows)
+        work.counts.update(link_clicks=fresh, duplicates=len(rows) - fresh, scanners=programs)
 
     def _keep_replies(self, work: _Work, items: Sequence[QueuedReply]) -> None:
         wanted = Wanted(work.connection, self._words)

@@ -10,6 +10,7 @@ from chuda.clock import to_us
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
 from chuda.providers.opening import open_provider
+from chuda.providers.protocol import TellsByNumber
 from chuda.records.channel import ChannelRecord
 from chuda.results import StageResult
 from chuda.settings import environment
@@ -21,6 +22,7 @@ from tasks.content.context import load_content_reference
 from tasks.dispatch.notifying import settle_all
 from tasks.feedback.alarms import find_alarms, publish_alarms
 from tasks.feedback.answering import seal_answers
+from tasks.feedback.asking import ask_about_silent
 from tasks.feedback.mirror import mirror_ledger
 from tasks.feedback.people import share_alternates
 from tasks.feedback.processing import Processor
@@ -29,7 +31,7 @@ from tasks.stage import open_stage, stage_task
 
 UNANSWERED_AFTER = timedelta(hours=72)
 PAGES_REMEMBERED = timedelta(days=7)
-EVENTS = ("receipts", "replies", "clicks")
+EVENTS = ("receipts", "replies", "clicks", "link_clicks")
 NUMBERS = (*EVENTS, "opt_outs", "complaints", "duplicates", "scanners", "unknown_messages", "rejects")
 
 
@@ -91,6 +93,10 @@ async def _pull_one(workspace: Workspace, record: ChannelRecord) -> None:
     provider = open_provider(record, environment(), clock=workspace.clock)
     try:
         puller = Puller(workspace.ledger, workspace.keys, workspace.clock, provider, record.name)
-        await puller.pull(has_clicks=record.click_tracking in ("per_message", "provider_log"))
+        # Own short links are counted where they are followed; what the provider saw of them would count twice.
+        has_clicks = record.click_tracking in ("per_message", "provider_log") and not record.short_links
+        await puller.pull(has_clicks=has_clicks)
+        if isinstance(provider, TellsByNumber):
+            await ask_about_silent(workspace, provider, record.name)
     finally:
         await provider.close()

@@ -51,10 +51,10 @@ answered as (
         campaign_id,
         sum(accepted)::bigint as answers,
         sum(answer.parts) as parts,
-        sum(if(billing = 'delivered', parts_delivered, answer.parts) * price_cny) as cost_cny,
-        sum(if(billing = 'delivered', answer.parts, parts_delivered) * price_cny) as cost_other_mode_cny
-    from answer_sent as answer
-    inner join (select plan_id, campaign_id, billing, price_cny from plan_in_force) using (plan_id)
+        sum(answer.cost_cny) as cost_cny,
+        sum(answer.cost_other_mode_cny) as cost_other_mode_cny
+    from answer_tally as answer
+    inner join (select plan_id, campaign_id from plan_in_force) using (plan_id)
     group by campaign_id
 ),
 

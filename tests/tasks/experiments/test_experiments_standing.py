@@ -201,7 +201,7 @@ def test_the_page_says_the_verdict_first_and_marks_what_is_exploratory(
     segments = [{"segment": "new", "variant": name, "sent": 100, "events": 30} for name in "AB"]
     sections = tell_experiment(rows, segments, language)
     assert [section.key for section in sections] == [
-        "verdict", "tested", "lift", "next", "progress", "guardrails", "health", "late", "realised",
+        "verdict", "tested", "lift", "why", "next", "progress", "guardrails", "health", "late", "realised",
         "incrementality", "segments", "record",
     ]  # fmt: skip
     assert sections[0].lines[0] == rows[0][f"sentence_{language}"]
@@ -215,4 +215,6 @@ def test_before_the_decision_it_says_when_and_how_far(world: World, register: Re
     arms(world, {"A": 25, "B": 30}, size=100)
     sections = tell_experiment(world.rows("experiment_result", NOW - timedelta(days=9)), [], "en")
     assert sections[0].lines[0].startswith("Still observed; it is decided at 2026-11-23 10:00")
-    assert "100 sent of 500 needed" in " ".join(line for section in sections for line in section.lines)
+    assert "100 sent in the smallest variant (at least 500)" in " ".join(
+        line for section in sections for line in section.lines
+    )
