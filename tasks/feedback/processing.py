@@ -265,7 +265,7 @@ def _in_batch(tokens: Mapping[str, str], place: tuple[str, int] | None, batch_id
 
 
 def _position_of(token: str, joined: str) -> int | None:
-    """Where a token stands among the tokens of a batch; those are not taken apart, a page asks for many of one batch."""
+    """Where a token stands among those of a batch, which are not taken apart: a page asks for many of one batch."""
     start = joined.find(token)
     while start % TOKEN_LENGTH and start >= 0:
         start = joined.find(token, start + 1)
