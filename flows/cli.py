@@ -25,6 +25,7 @@ from flows.commands import (
     kpi,
     notify,
     recurring,
+    testphones,
     watching,
     workspace,
 )
@@ -45,6 +46,7 @@ for group in (
     approvers,
     recurring,
     channels,
+    testphones,
     feedback,
     inbox,
     complaints,

@@ -67,7 +67,7 @@ class Tree:
 def read_tree(text: str) -> Tree:
     """Read YAML text; raises `NotYaml` with a place when it cannot be read at all.
 
-    One run reads the same records many times, and parsing costs 20 ms a page: the tree is kept, and is not to be changed.
+    One run reads the same records many times, and parsing costs 20 ms a page: the tree is kept; nobody changes it.
     """
     try:
         return _Builder(text).build()

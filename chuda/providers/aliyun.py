@@ -36,7 +36,7 @@ from chuda.providers.protocol import (
     SilentMessage,
 )
 from chuda.providers.templated import TemplatedRequest, take_request_apart
-from chuda.providers.wire import DEADLINE_S, ask, open_client, read_retry_after, try_request
+from chuda.providers.wire import DEADLINE_S, ask, open_client, post, read_retry_after
 from chuda.records.filed import FiledTemplate
 
 PUSH_ANSWER = '{"code":0,"msg":"OK"}'
@@ -84,7 +84,7 @@ class AliyunProvider:
             return refusal
         action = "SendSms" if request.is_one_text else "SendBatchSms"
         query, form = _one_text(batch_id, request) if request.is_one_text else _personal(batch_id, request)
-        answer = await try_request(self._client, self._request(action, query, form), self._deadline_s)
+        answer = await post(self._client, *self._signed(action, query, form), self._deadline_s)
         result = SendResult(answer) if isinstance(answer, MessageResult) else classify_answer(answer)
         return request.with_unfit(result)
 
@@ -174,6 +174,12 @@ class AliyunProvider:
         return dict(body)
 
     def _request(self, action: str, query: Mapping[str, str], form: Mapping[str, str] | None) -> httpx.Request:
+        target, headers, body = self._signed(action, query, form)
+        return self._client.build_request("POST", target, content=body, headers=headers)
+
+    def _signed(
+        self, action: str, query: Mapping[str, str], form: Mapping[str, str] | None
+    ) -> tuple[str, dict[str, str], bytes]:
         body = urlencode(form).encode() if form else b""
         canonical = acs3.canonical_query(query)
         headers = {
@@ -188,8 +194,7 @@ class AliyunProvider:
         }
         account = self._account
         sealed = acs3.authorization(account.key_id, account.key_secret, "POST", canonical, headers)
-        return self._client.build_request("POST", f"/?{canonical}", content=body,
-                                          headers={**headers, "authorization": sealed})  # fmt: skip
+        return f"/?{canonical}", {**headers, "authorization": sealed}, body
 
 
 def _one_text(batch_id: str, request: TemplatedRequest) -> tuple[dict[str, str], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -23,7 +24,7 @@ from chuda.providers.protocol import (
     ReplyEvent,
     SendResult,
 )
-from chuda.providers.wire import DEADLINE_S, ask, open_client, read_retry_after, try_request
+from chuda.providers.wire import DEADLINE_S, ask, open_client, post, read_retry_after
 
 PAGE_SIZE = 1000
 
@@ -37,6 +38,7 @@ class GenericProvider:
     ) -> None:  # fmt: skip
         self._client = open_client(endpoint, transport, trust_env)
         self._client.headers["Authorization"] = f"Bearer {token}"
+        self._sending = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._deadline_s = deadline_s
 
     async def send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
@@ -48,8 +50,8 @@ class GenericProvider:
                 for m in messages
             ],
         }
-        request = self._client.build_request("POST", "/messages", json=body)
-        answer = await try_request(self._client, request, self._deadline_s)
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        answer = await post(self._client, "/messages", self._sending, content, self._deadline_s)
         return SendResult(answer) if isinstance(answer, MessageResult) else classify_answer(answer)
 
     async def find(

@@ -96,9 +96,13 @@ def simulator(
     seed: Annotated[int, typer.Option()] = 1,
     token: Annotated[str, typer.Option(help="bearer token clients must send")] = "simulator",
     profile: Annotated[Path | None, typer.Option(help="YAML: rules, world, faults")] = None,
+    ledger: Annotated[
+        str | None, typer.Option(help="path or URL of a ledger whose clock to share: for a workspace in simulated time")
+    ] = None,
 ) -> None:
     """Run the provider simulator alone, on loopback; it prints its port and ends on Ctrl-C."""
     from chuda.providers.simulator.__main__ import main as run_simulator
 
     arguments = ["--home", str(home), "--port", str(port), "--seed", str(seed), "--token", token]
-    raise typer.Exit(run_simulator(arguments + (["--profile", str(profile)] if profile else [])))
+    arguments += ["--profile", str(profile)] if profile else []
+    raise typer.Exit(run_simulator(arguments + (["--ledger", ledger] if ledger else [])))

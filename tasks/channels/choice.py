@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from chuda.errors import Refused
-from chuda.records.channel import ChannelRecord
+from chuda.records.channel import BatchRule, ChannelRecord
 from chuda.settings import Settings
 from chuda.stores.ledger import open_ledger
 from chuda.stores.ledger.channels import Route, Verdict, open_routes, verdicts_of
@@ -44,6 +44,39 @@ def rank_channels(
     if not fit:
         raise Refused("\n".join(against))
     return fit, against
+
+
+# What one request may hold: a batch dealt for a stricter rule fits a looser one.
+_STRICTNESS: Mapping[BatchRule, int] = {"any": 0, "one_template": 1, "one_text": 2}
+
+
+def able_to_stand_in(
+    main: ChannelRecord, others: Sequence[ChannelRecord], message_type: str, signatures: frozenset[str],
+    may_cost_more: bool,
+) -> list[ChannelRecord]:  # fmt: skip
+    """Those of the others through which sealed batches of `main` may leave as they are when `main` is stopped.
+
+    Args:
+        main: the channel the batches were dealt for.
+        others: in order of preference.
+        message_type: of the messages.
+        signatures: what their texts may be signed with.
+        may_cost_more: whether a dearer channel is within what was approved.
+    """
+    return [
+        other
+        for other in able_to_take_over(main, others)
+        if message_type in other.message_types
+        and signatures <= frozenset(other.signatures)
+        and other.batch_size >= main.batch_size
+        and _STRICTNESS[other.batch_rule] <= _STRICTNESS[main.batch_rule]
+        and (other.batch_rule == "any" or _wordings(main) <= _wordings(other))
+        and (may_cost_more or other.price_cny_per_part <= main.price_cny_per_part)
+    ]
+
+
+def _wordings(channel: ChannelRecord) -> set[str]:
+    return {template.pattern for template in channel.filed_templates}
 
 
 def able_to_take_over(main: ChannelRecord, others: Sequence[ChannelRecord]) -> list[ChannelRecord]:

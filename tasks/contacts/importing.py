@@ -36,10 +36,12 @@ from tasks.contacts.merging import (
 )
 from tasks.contacts.opening import Opened
 from tasks.contacts.parameters import CleanParameters, ConsentStatement
+from tasks.contacts.reading import RawRows
 from tasks.contacts.records import CleanedRecords, clean_events, clean_orders
 from tasks.contacts.reference import ContactReference
 from tasks.contacts.reject_files import RejectFile
 from tasks.contacts.restrictions import mains_with_times, record_refusals, record_stops
+from tasks.contacts.row_memory import RowMemories
 from tasks.contacts.unresolved import hold_back_erased, reject_unresolved
 
 _INCOMING: dict[RecordTable, IncomingTable] = {"orders": "order_incoming", "events": "event_incoming"}
@@ -102,17 +104,17 @@ class Importer:
             now=self._now, source_file=opened.name, mapping=options.mapping, consent_for_all=options.consent
         )
         source = options.source or source_of(opened.stem)
-        changed = self._changed_rows(source, parameters) if options.changed_only else None
+        changed = self._changed_rows(opened, source, parameters) if options.changed_only else None
         rejects = self._reject_file(opened)
         intake = ContactIntake(
             self._connection, self._workspace.vault, self._tokens, self._erased,
             Provenance(opened.name, opened.import_id), rejects,
         )  # fmt: skip
         rows = changed.leave_out(opened.rows) if changed else opened.rows
-        for part in clean_batches(rows, parameters, self._reference):
-            intake.take(part)
-            if changed:
-                changed.remember(part.rejects["source_row"])
+        self._take_in(rows, parameters, intake, changed)
+        others = changed.with_other_rows(opened.rows) if changed else None
+        if others:
+            self._take_in(others, parameters, intake, changed)
         return self._merge_contacts(opened, source, intake, changed, rejects)
 
     def orders(self, opened: Opened) -> Imported:
@@ -133,10 +135,23 @@ class Importer:
         done = Imported(listed.cleaned.counts, merged, rejects.finish(), match=listed.cleaned.match)
         return self._finish("do_not_contact", opened, None, done)
 
-    def _changed_rows(self, source: str, parameters: CleanParameters) -> ChangedRows:
+    def _changed_rows(self, opened: Opened, source: str, parameters: CleanParameters) -> ChangedRows:
+        # The same text means something else in other columns, under another mapping or statement of consent.
+        said = (opened.rows.layout, sorted(parameters.mapping.items()), parameters.consent_for_all)
+        meaning = repr((*said, self._reference.version, pl.__version__))
+        memories = RowMemories(self._connection, self._workspace.keys, source, meaning)
         # Without its vault a workspace has to read everything again, whatever it has seen.
-        may_skip = self._workspace.vault.exists
-        return ChangedRows(self._connection, source, self._workspace.keys, parameters, may_skip=may_skip)
+        return ChangedRows(memories, self._erased, may_skip=self._workspace.vault.exists)
+
+    def _take_in(
+        self, rows: RawRows, parameters: CleanParameters, intake: ContactIntake, changed: ChangedRows | None
+    ) -> None:
+        for part in clean_batches(rows, parameters, self._reference):
+            taken = intake.take(part)
+            if changed:
+                # A day that lay too far ahead may be plausible tomorrow.
+                doubtful = part.field_problems.filter(pl.col("reason") == "implausible_date")
+                changed.remember(taken, doubtful["source_row"])
 
     def _merge_contacts(
         self, opened: Opened, source: str, intake: ContactIntake, changed: ChangedRows | None, rejects: RejectFile

@@ -14,7 +14,7 @@ from tasks.planning.briefing import Briefing, read_briefing
 from tasks.planning.budget import keep_within_budget
 from tasks.planning.filing import drop_unfiled
 from tasks.planning.short_links import write_short_links
-from tasks.planning.texts import check_campaign_texts, render_texts
+from tasks.planning.texts import check_campaign_texts, columns_to_read, render_texts
 from tasks.stage import open_stage, stage_task
 
 _SLICE_PEOPLE = 500_000
@@ -60,9 +60,11 @@ def render_audience(connection: Any, briefing: Briefing) -> tuple[int, int, dict
                        "units UINTEGER, parts UINTEGER)")  # fmt: skip
     waiting = connection.execute(f"SELECT count(*) FROM audience_candidate c WHERE {_NOT_EXCLUDED}").fetchone()[0]
     reasons: Counter[str] = Counter()
+    columns = ", ".join(f'c."{name}"' for name in columns_to_read(briefing.wordings, briefing.policies))
     for low, high in _slices(waiting):
         people = connection.execute(
-            f"SELECT c.* FROM audience_candidate c WHERE {_NOT_EXCLUDED} AND c.token >= ? AND c.token < ?", [low, high]
+            f"SELECT {columns} FROM audience_candidate c WHERE {_NOT_EXCLUDED} AND c.token >= ? AND c.token < ?",
+            [low, high],
         ).pl()
         if people.is_empty():
             continue

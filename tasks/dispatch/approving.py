@@ -178,7 +178,7 @@ def void_changed(workspace: Workspace, release: Release) -> None:
     Raises:
         Refused: naming what changed; the approval is gone.
     """
-    changed = _changes_of_channel(workspace, release)
+    changed = changes_of_channel(workspace, release)
     if not changed:
         return
     now_us = to_us(workspace.clock.now())
@@ -201,7 +201,7 @@ def _refuse_unapprovable(workspace: Workspace, release: Release) -> None:
             f"{release.campaign_id} ({release.occurrence}) was already released as plan {holder}; two plans of one "
             f"occurrence could message somebody twice. Look at `chuda status {holder}`."
         )
-    changed = _changes_of_channel(workspace, release)
+    changed = changes_of_channel(workspace, release)
     if changed:
         raise Refused(
             f"渠道 {release.channel} 的档案在计划后改了（{changed}） / the record of channel {release.channel} changed "
@@ -221,7 +221,7 @@ def _refuse_real(workspace: Workspace, release: Release) -> None:
         )
 
 
-def _changes_of_channel(workspace: Workspace, release: Release) -> str:
+def changes_of_channel(workspace: Workspace, release: Release) -> str:
     """The names of the keys that differ between a release's channel record and the one on file, comma-separated."""
     if not (workspace.settings.campaigns / "channels").is_dir():
         return ""

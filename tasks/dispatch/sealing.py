@@ -19,6 +19,7 @@ from chuda.short_links import link_pattern
 from chuda.stores.ledger import Connection
 from chuda.stores.ledger.coupons import KeywordOffer, open_offer
 from chuda.stores.ledger.events import claim_events
+from chuda.stores.ledger.failover import origin_of
 from chuda.stores.ledger.releases import (
     Release,
     SealedBatch,
@@ -36,7 +37,9 @@ _WEEK_US = CAP_DAYS * 24 * 3600 * 1_000_000
 _RELEASE = """
 SELECT p.plan_hash, p.campaign_id, p.occurrence, p.message_type, coalesce(x.channel, p.channel),
        coalesce(x.channel_record, p.channel_record), p.window_start_minute,
-       p.window_end_minute, r.size, r.parts, r.opens_at, r.expires_at
+       p.window_end_minute, r.size, r.parts, r.opens_at, r.expires_at,
+       CASE WHEN x.channel IS NULL THEN
+           (SELECT list(s.channel_record ORDER BY s.rank) FROM plan_standby s WHERE s.plan_id = r.plan_id) END
 FROM plan_release r JOIN plan_made p ON p.plan_id = r.plan_id
 LEFT JOIN plan_route x ON x.plan_id = r.plan_id AND x.number = r.number WHERE r.plan_id = ? AND r.number = ?
 """
@@ -95,7 +98,7 @@ def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) ->
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=row[0], campaign_id=row[1], occurrence=row[2],
         message_type=row[3], channel=row[4], channel_record=row[5], size=row[8], parts=row[9],
         not_before_us=to_us(row[10]), not_after_us=to_us(row[11]), window_start_minute=row[6],
-        window_end_minute=row[7], sealed_us=now_us,
+        window_end_minute=row[7], sealed_us=now_us, standby=json.dumps(row[12] or [], ensure_ascii=False),
     )  # fmt: skip
 
 
@@ -206,7 +209,8 @@ def _over_cap(connection: Connection, planned: PlannedRelease) -> set[str]:
     around = marketing_releases_between(
         connection, release.not_before_us - _WEEK_US, release.not_after_us + _WEEK_US, own_plan=release.plan_id
     )
-    newer: Counter[str] = reserved_tokens(connection, around - planned.seen_releases)
+    seen = {origin_of(release_id) for release_id in planned.seen_releases}  # what moved to another channel was seen
+    newer: Counter[str] = reserved_tokens(connection, {one for one in around if origin_of(one) not in seen})
     if not newer:
         return set()
     before = dict(planned.messages.select("token", "messages_before").iter_rows())

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from chuda.stores.ledger import Connection, Ledger
+from chuda.stores.ledger.failover import STAND_IN
 from chuda.stores.ledger.reading import (
     ANSWERS,
     BATCHES,
@@ -84,7 +85,7 @@ def mirror_ledger(connection: Any, ledger: Ledger) -> dict[str, int]:
             rows[table] = _append(connection, table, read_frame(source, query, {"after": after}))
         for table, query in _STATES:
             connection.execute(f"DELETE FROM {table}")
-            rows[table] = _append(connection, table, read_frame(source, query))
+            rows[table] = _append(connection, table, _by_approval(read_frame(source, query)))
         rows["answer_sent"] = _write_answers(connection, source)
     rows["variant_click"] = _count_variant_clicks(connection)
     return rows
@@ -109,6 +110,13 @@ def _count_variant_clicks(connection: Any) -> int:
     if {"plan_made", "plan_message"} <= tables:
         connection.execute(_VARIANT_CLICKS_SQL)
     return int(connection.execute("SELECT count(*) FROM variant_click").fetchone()[0])
+
+
+def _by_approval(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same with every release under the id it was planned and approved by, whatever channel took it over."""
+    if "release_id" not in frame.columns:
+        return frame
+    return frame.with_columns(pl.col("release_id").str.replace(STAND_IN, ""))
 
 
 def _append(connection: Any, table: str, frame: pl.DataFrame) -> int:

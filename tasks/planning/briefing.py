@@ -23,7 +23,7 @@ from chuda.records.business import BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord, load_channel
 from chuda.settings import Settings
 from chuda.stores.ledger.channels import Route
-from tasks.channels.choice import able_to_take_over, rank_channels, read_standing
+from tasks.channels.choice import able_to_stand_in, able_to_take_over, rank_channels, read_standing
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.overflow import OverflowPolicy
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
@@ -80,7 +80,16 @@ class Briefing:
     def standing_digest(self) -> str:
         """SHA-256 of what a standing approval covers: the campaign, its channel and its business, not the people."""
         said = [self.campaign.canonical_json(), self.channel.model_dump_json(), self.business.model_dump_json()]
+        said += [channel.model_dump_json() for channel in self.standby]
         return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def standby(self) -> tuple[ChannelRecord, ...]:
+        """The channels that may take over, in order, what the plan's own has not sent when it stops while sending."""
+        return tuple(able_to_stand_in(
+            self.channel, self.fallbacks, self.campaign.type, frozenset(self.context.signatures),
+            may_cost_more=self.campaign.budget_cny is None,
+        ))  # fmt: skip
 
     def is_authorised_on(self, day: date) -> bool:
         """Whether the campaign's trade needs no authorisation, or one is on record and valid on that day."""

@@ -88,6 +88,12 @@ def _people(figures: PlanFigures, words: Words, segments: Mapping[str, str]) -> 
         )
     kind = words.say("，模拟器，不会真正发出", ", a simulator: nothing really leaves") if figures.is_simulator else ""
     yield words.say(f"  渠道：{figures.channel}{kind}", f"  channel: {figures.channel}{kind}")
+    if figures.standby:
+        names = ", ".join(figures.standby)
+        yield words.say(
+            f"  发送中渠道停了，没发的改走：{names}",
+            f"  if it stops while sending, what was not sent goes on by: {names}",
+        )
 
 
 def _times(figures: PlanFigures, words: Words, warnings: Sequence[str]) -> Iterator[str]:

@@ -95,6 +95,16 @@ def check_campaign_texts(templates: Sequence[Template], context: ContentContext)
     return tuple(finding for _, finding in findings)
 
 
+def columns_to_read(
+    wordings: Mapping[str | None, Wording], policies: Mapping[str | None, OverflowPolicy]
+) -> tuple[str, ...]:
+    """The columns of people that `render_texts` looks at."""
+    templates = [template for wording in wordings.values() for template in wording.values()]
+    templates += [policy.shorter for policy in policies.values() if policy.shorter]
+    values = (column for template in templates for column in template.columns)
+    return tuple(dict.fromkeys(("token", "language", "phone_region", *values)))
+
+
 def render_texts(
     people: pl.DataFrame,
     wordings: Mapping[str | None, Wording],
@@ -135,7 +145,7 @@ def _render_group(
     frame = _resolve(people.select(columns), template, policy, region)
     unsent = frame.filter(pl.col("reason").is_not_null()).select("token", "reason")
     kept = frame.filter(pl.col("reason").is_null())
-    found = check_messages(kept, template, context, region=region)
+    found = check_messages(kept, template, context, region=region, units="units")
     blocked = found.filter(pl.col("severity") == "block")["row"].unique()
     refused = kept[blocked.to_list()].select("token", reason=pl.lit("text_blocked"))
     # Languages need different columns: what goes on has the same ones.

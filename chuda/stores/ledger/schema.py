@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 metadata = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -162,6 +162,7 @@ release = Table(
     _integer("window_start_minute"),  # lawful minutes of the day, [start, end)
     _integer("window_end_minute"),
     _integer("sealed_us"),
+    _text("standby"),  # JSON: records of the channels that may take over what is not sent, in order
     Index("release_by_plan", "plan_id"),
     Index("release_by_time", "not_after_us"),
 )

@@ -188,9 +188,9 @@ def test_the_same_rows_under_another_statement_of_consent_are_a_change(room):
 def test_fingerprints_of_rows_are_kept_sealed(room):
     room.contacts(room.write("a.csv", f"手机号\n{A}\n"), changed_only=True)
     [(source, sealed)] = room.rows("SELECT source, sealed FROM row_seen")
-    content = pl.DataFrame({"": [repr(([], None)) + "手机号"], "手机号": [A]})
-    fingerprint = int(content.hash_rows(seed=1)[0]).to_bytes(8, "little")
-    assert (source, room.workspace.keys.unseal(bytes(sealed), "rows:a:0")) == ("a", fingerprint)
+    fingerprint = int(pl.Series([f"{A}\n".encode()]).hash(seed=1)[0]).to_bytes(8, "little")
+    assert source == "a"
+    assert fingerprint in room.workspace.keys.unseal(bytes(sealed), "rows:a:0")
     assert fingerprint not in bytes(sealed)
 
 
