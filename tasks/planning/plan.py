@@ -202,6 +202,10 @@ def _insert(
         "seen": seen_releases,
     }  # fmt: skip
     connection.execute(_INSERT_PLAN, row)
+    connection.execute(
+        "INSERT INTO plan_source VALUES (?, ?, ?, ?)",
+        [plan_id, str(briefing.campaign_file), str(briefing.business_file), briefing.business.model_dump_json()],
+    )
 
 
 def tracking_of(campaign: Campaign, channel: ChannelRecord) -> str:
