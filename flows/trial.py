@@ -54,7 +54,8 @@ DETOUR, SECOND_CANARY = (
     datetime(2026, 12, 8, 10, tzinfo=BUSINESS_ZONE), datetime(2027, 1, 5, 10, tzinfo=BUSINESS_ZONE),
 )  # fmt: skip
 APPROVER = "trial"
-SEED = 1
+# One in which the good company is not unlucky; how often it is, is counted over 100 seeds (docs/howto/channels.md).
+SEED = 7
 PHONES = tuple(f"{('138', '133', '186', '165')[n % 4]}{10_000_000 + n * 7919:08d}" for n in range(60))
 # Six cells: three carriers in Henan and in Guangdong, a thousand people each.
 _CELLS = ("1340370", "1300076", "1330090", "1341000", "1300040", "1330004")
@@ -144,6 +145,8 @@ def try_channels(folder: str, endpoints: dict[str, str], language: Language = "z
     with open_workspace() as workspace:
         register_phones(workspace, PHONES, START.date(), "trial")
     run_tests(list(endpoints), True, APPROVER, progress)
+    if doubtful := [name for name in endpoints if _missed_one(name)]:
+        run_tests(doubtful, True, APPROVER, progress)
     watched = [name for name in ("loses-a-province", "good") if name in endpoints and not _has_failed(name)]
     if watched:
         _live_through_a_month(place, watched, progress)
@@ -186,9 +189,18 @@ def find_outcomes(companies: Mapping[str, Company]) -> list[Outcome]:
     return outcomes
 
 
+def _missed_one(channel: str) -> bool:
+    """One message short in the basic stage may be chance: a second test tells."""
+    with open_workspace() as workspace:
+        (basic,) = [e.stages["basic"] for e in compare_workspace(workspace) if e.record.name == channel]
+    return basic.state == "failed" and basic.messages - (basic.first_attempt or 0) == 1
+
+
 def _has_failed(channel: str) -> bool:
     with open_workspace() as workspace, workspace.ledger.read() as ledger:
-        return any(verdict.verdict == "failed" for verdict in verdicts_of(ledger, channel))
+        verdicts = verdicts_of(ledger, channel)
+        last = verdicts[-1].test_id if verdicts else ""
+        return any(verdict.verdict == "failed" for verdict in verdicts if verdict.test_id == last)
 
 
 def _days(channel: str) -> list[date]:
