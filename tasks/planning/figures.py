@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -94,6 +95,7 @@ class PlanFigures:
     warnings: tuple[str, ...]
     feasibility: Feasibility | None
     standby: tuple[str, ...] = ()  # the channels that take over, in order, when the channel stops while sending
+    link_target: str | None = None  # where the messages' own short links lead
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain values; what JSON does not know (times, money) is text."""
@@ -130,10 +132,16 @@ def read_figures(connection: Any, plan_id: str) -> PlanFigures:
         releases=releases, texts=_read_texts(connection, plan_id), warnings=_read_warnings(connection, plan_id),
         feasibility=_feasibility(plan),
         standby=tuple(name for (name,) in connection.execute(_STANDBY, {"plan": plan_id}).fetchall()),
+        link_target=_link_target(plan, channel),
     )  # fmt: skip
 
 
 _STANDBY = "SELECT channel FROM plan_standby WHERE plan_id = $plan ORDER BY rank"
+
+
+def _link_target(plan: Mapping[str, Any], channel: ChannelRecord) -> str | None:
+    template = json.loads(plan["campaign"]).get("template") or {}
+    return template.get("link") if channel.short_links else None
 
 
 def read_plan_row(connection: Any, plan_id: str) -> dict[str, Any]:
