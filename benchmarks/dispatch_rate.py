@@ -46,7 +46,9 @@ def measure_rate(processes: int, seconds: float) -> None:
         keys = create_keys(Path(folder) / "keys")
         ledger = open_ledger(Path(folder) / "ledger.sqlite", keys)
         for number in range(processes):
-            seal_load(ledger, keys, Load("generic", messages, BATCH, RATE, plan_id=f"load{number}"), port)
+            seal_load(
+                ledger, keys, Load("generic", messages, BATCH, RATE, plan_id=f"load{number}"), port, strangers=1_000
+            )
         variables = {**os.environ, **SECRETS, "CHUDA_HOME": folder, "CHUDA_NOW": NOW}
         senders = [
             subprocess.Popen([sys.executable, "-m", "tasks.dispatch.worker", f"load{number}-1"], env=variables,
