@@ -67,7 +67,7 @@ def seal_campaign(ledger: Ledger, keys: Keys, record: ChannelRecord, messages: i
     """A sealed and approved campaign; it is of type test, which knows no hours: benchmarks do not wait for them."""
     now = RealClock().now()
     release = Release(
-        release_id="load-1", plan_id="load", plan_hash="h", campaign_id="load", occurrence="once",
+        release_id="load-1", plan_id="load", plan_hash="h", campaign_id="load", occurrence="otp",
         message_type="test", channel=record.name, channel_record=record.model_dump_json(), size=messages,
         parts=messages, not_before_us=to_us(now), not_after_us=to_us(now + timedelta(hours=2)),
         window_start_minute=0, window_end_minute=1440, sealed_us=to_us(now),
@@ -151,6 +151,9 @@ def measure(home: Path, codes: int, load: int, options: argparse.Namespace) -> N
         before, begun = accepted(marketing), time.perf_counter()
         busy = await send_codes(notifier, options.seconds, options.codes_per_second, 200_000)
         rate = (accepted(marketing) - before) / (time.perf_counter() - begun)
+        with marketing.read() as connection:
+            states = state_counts(connection, "load")
+        assert worker.poll() is None and rate > 0, f"the campaign did not run meanwhile: {states}"
         worker.kill()
         worker.wait()
         print(f"marketing meanwhile: {rate:,.0f} messages/s of {options.parts_per_second:,} agreed")

@@ -169,7 +169,11 @@ class Sender:
         del self._flight.outcomes[: len(finished)]  # only now: a transaction that failed has recorded nothing
         self._pace.count(len(finished))
         self._tell_progress(finished)
-        return claims
+        if claims.wait_us is None or self._clock.kind == "simulated":
+            return claims
+        # Counted from the moment of the transaction; its commit took a part of it.
+        taken_us = to_us(self._clock.now()) - to_us(moment.now)
+        return replace(claims, wait_us=max(0, claims.wait_us - taken_us))
 
     def _moment(self, connection: Connection) -> Moment:
         # Read inside the transaction: waiting for the lock must not carry a stale time past 21:00.
