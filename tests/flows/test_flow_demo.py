@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import duckdb
 import pytest
@@ -113,6 +114,29 @@ def test_the_decision_is_recorded_and_can_be_replayed(warehouse):
     rows = warehouse.execute("SELECT variant, verdict, record FROM experiment_decision").fetchall()
     assert len(rows) == 2
     assert replay(rows[0][2]).verdict == rows[0][1]
+
+
+def test_the_rest_got_the_decided_version_in_two_waves_each_watched_for_a_day(warehouse):
+    ((arm,),) = warehouse.execute("SELECT DISTINCT chosen FROM experiment_decision").fetchall()
+    waves = warehouse.execute("SELECT wave, variant, people, opens_at FROM rollout_wave ORDER BY wave").fetchall()
+    assert [(wave, variant) for wave, variant, _, _ in waves] == [(1, arm), (2, arm)]
+    (first, second) = (people for _, _, people, _ in waves)
+    assert first / (first + second) == pytest.approx(0.2, abs=0.05)
+    assert waves[1][3] - waves[0][3] >= timedelta(hours=24)
+    assert warehouse.execute("SELECT verdict FROM rollout_check").fetchall() == [("go",)]
+    assert warehouse.execute("SELECT outcome FROM rollout_end").fetchall() == [("done",)]
+    rest = warehouse.execute("SELECT DISTINCT variant FROM plan_message WHERE wave = 'rollout'").fetchall()
+    assert rest == [(arm,)]
+
+
+def test_the_experiment_page_says_what_was_tested_why_and_what_comes_next(demo):
+    html = (demo.state / "reports" / "demo-retail.zh.html").read_text()
+    headings = ["测试了什么", "提升（95% 区间）", "怎样得出结论", "接下来", "护栏", "数据健康"]
+    headings += ["按人群（探索）", "决策记录"]
+    places = [html.find(f">{heading}<") for heading in headings]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "discount（后备版本）：满199立减50元" in html
 
 
 def test_every_mart_column_has_a_comment(marts):

@@ -30,9 +30,7 @@ MORNING = datetime(2026, 11, 20, 9, tzinfo=BUSINESS_ZONE)
 CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "test_send_slot.yaml": (("[active_customers]", "[active_customers, sleeping_customers, prospects]"),),
     "test_offer.yaml": (("[price_sensitive]\n  where: order_count >= 1 AND NOT (lifecycle = 'lost')", "[everyone]"),),
-    "test_call_to_action.yaml": (
-        ("trade: education", "trade: retail"),  # education needs an authorisation on the business record
-    ),
+    "test_call_to_action.yaml": (),
     "mother_baby_pregnant.yaml": (),
 }
 WAKE_UP = (("  exclude_segments: [lost_customers]", ""), ("sleeping_customers, at_risk", "everyone"))

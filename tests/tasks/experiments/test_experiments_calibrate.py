@@ -70,7 +70,7 @@ def test_peeking_errs_a_fifth_of_the_time_and_harm_looks_do_not() -> None:
 
 
 def test_looking_fifty_times_for_harm_errs_less_than_once_and_finds_more_than_a_shared_alpha() -> None:
-    table = calibrate.measure_early_looks(np.random.default_rng(4), 4000)
+    table = calibrate.measure_early_looks(np.random.default_rng(4), 1500)
     for row in table.rows:
         used = [float(cell) for cell in row[2::2]]
         shared = [float(cell) for cell in row[3::2]]
