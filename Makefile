@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo channels channel-proof test soak mutate test-server lint coverage calibrate docs lock clean
+.PHONY: help install install-dev demo channels channel-proof test soak mutate test-server lint coverage calibrate bench-dispatch docs lock clean
 
 help:  ## what can be made here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ lint: $(VENV)/.installed-dev  ## ruff, mypy, and who may import whom
 coverage: $(VENV)/.installed-dev  ## branch coverage of rules, ledger and decisions
 	@$(BIN)/python -m pytest -m "not server and not slow" --cov=chuda/stores/ledger --cov=tasks/dispatch \
 		--cov=tasks/compliance --cov=tasks/experiments --cov=chuda/windows.py --cov-branch --cov-report=term-missing:skip-covered
+
+bench-dispatch: $(VENV)/.installed-dev  ## how fast a campaign leaves, against a bare loop and Kannel; memory and rate
+	@$(BIN)/python -m benchmarks.dispatch
 
 calibrate: $(VENV)/.installed-dev  ## how often the experiment method errs, on audiences with known effects
 	@$(BIN)/python -m benchmarks.calibrate

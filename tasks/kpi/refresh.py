@@ -169,7 +169,8 @@ def _prepare(connection: Connection, now: datetime) -> None:
     for name in ("macros", "helpers"):
         connection.execute(read_macros(name))
     connection.execute(_CODE_TABLE)
-    connection.executemany("insert into receipt_code values (?, ?, ?, ?)", load_receipt_codes())
+    columns = [list(column) for column in zip(*load_receipt_codes(), strict=True)]
+    connection.execute("insert into receipt_code select unnest($1), unnest($2), unnest($3), unnest($4)", columns)
 
 
 def _target(mart: Mart) -> str:

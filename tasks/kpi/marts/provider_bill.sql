@@ -25,6 +25,11 @@ charged as (
         plan_id, channel, sent_hour, first_sent_at, submitted, parts, parts_delivered, parts_unknown, receipt_parts,
         receipt_parts_delivered, cost_cny, cost_other_mode_cny
     from message_tally
+    union all by name
+    select
+        plan_id, channel, sent_at as sent_hour, sent_at as first_sent_at, accepted as submitted, parts,
+        coalesce(parts_delivered, 0) as parts_delivered, 0 as parts_unknown, cost_cny, cost_other_mode_cny
+    from answer_tally
 ),
 
 counted as (

@@ -16,6 +16,10 @@ create table batch_state (
     batch_id varchar, plan_id varchar, release_id varchar, channel varchar, state varchar, size int,
     sent_at timestamptz, accepted_at timestamptz, attempts int
 );
+create table answer_sent (
+    plan_id varchar, campaign_id varchar, token varchar, channel varchar, batch_id varchar, position int, state varchar,
+    sent_at timestamptz, parts decimal(8, 2), price_cny decimal(8, 4), billing varchar
+);
 create table message_exception (batch_id varchar, position int, state varchar, code varchar, "at" timestamptz);
 create table receipt_received (
     receipt_id varchar, channel varchar, batch_id varchar, position int, token varchar, status varchar, code varchar,
