@@ -41,6 +41,12 @@ def start_postgres() -> Iterator[Callable[[], str]]:
     admin = create_engine(base.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT",
                           pool_pre_ping=True)  # fmt: skip
 
+    with (
+        admin.connect() as connection
+    ):  # no test cuts the power, and waiting for disks is most of what they would wait for
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+
     def new_schema() -> str:
         name = f"ledger_{next(_numbers)}"
         with admin.connect() as connection:
