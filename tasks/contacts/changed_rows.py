@@ -1,28 +1,25 @@
 """Only what changed: rows that stood in the last export of the same source just as they are now are left out.
 
-Rows are known by a fast hash of their text. A hash of a row that holds little but a number would tell the number, so
-the hashes are sealed where they are kept. Rejected rows are never remembered: they come back until they are corrected.
+The outcome is that of reading everything. A person is merged from all rows of a file that name them, so when one of
+these came, went or changed its place, the others of that person are read again, in a second pass over the file.
+Rejected rows are never remembered, nor are those with a day that was implausible so far: they come back every night.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from chuda.keys import Keys
-from tasks.contacts.parameters import CleanParameters
-from tasks.contacts.reading import RawBatch, RawRows
+from tasks.contacts.raw_lines import Mask, Prints
+from tasks.contacts.reading import RawRows
+from tasks.contacts.row_memory import People, Places, RowMemories, RowMemory, is_among
 
 _DATE = re.compile(r"[-_. ]*(?:20[0-9]{2}[-_.年]?[01]?[0-9](?:[-_.月]?[0-3]?[0-9]日?)?)(?:[-_T ]?[0-9]{4,6})?")
-_CELL_END = "\x1f"
-_SEALED_AT_ONCE = 1_000_000
-_SEED = 1  # fixed: the same row must have the same hash tomorrow
+_PERSON_DIGITS = 8  # of the token's 32
+_NOTHING = RowMemory(np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint32))
 
 
 def source_of(stem: str) -> str:
@@ -30,70 +27,127 @@ def source_of(stem: str) -> str:
     return _DATE.sub("", stem) or stem
 
 
-Hashes = npt.NDArray[np.uint64]
+def shorten_tokens(tokens: pl.Series) -> People:
+    """The beginning of each token as a number, by which `RowMemory` knows people."""
+    return tokens.str.head(_PERSON_DIGITS).str.to_integer(base=16).cast(pl.UInt32).to_numpy()
 
 
 class ChangedRows:
     """Leaves out of one file what the last export of its source held too; remembers what was taken in."""
 
-    def __init__(
-        self, connection: Any, source: str, keys: Keys, parameters: CleanParameters, *, may_skip: bool
-    ) -> None:  # fmt: skip
-        """Without `may_skip` every row is new, and is remembered for the next time."""
-        self._connection = connection
-        self._source = source
-        self._keys = keys
-        # The same text means something else under another mapping or statement of consent.
-        self._meaning = repr((sorted(parameters.mapping.items()), parameters.consent_for_all))
-        self._known = self._unseal() if may_skip else np.empty(0, dtype=np.uint64)
-        self._current = pl.DataFrame(schema={"source_row": pl.UInt32, "row_hash": pl.UInt64})
-        self._kept: list[pl.Series] = []
+    def __init__(self, memories: RowMemories, erased: Sequence[str], *, may_skip: bool) -> None:
+        """Without `may_skip` every row is new, and is remembered for the next time; `erased` are tokens."""
+        self._memories = memories
+        self._old = memories.read() if may_skip else _NOTHING
+        self._forget(erased)
+        self._rows = _RowsOfFile()
+        self._doubtful = [np.empty(0, dtype=np.uint32)]
+        self._shift = 0
+        self._wanted = np.empty(0, dtype=np.uint64)
         self.unchanged = 0
 
     def leave_out(self, raw: RawRows) -> RawRows:
-        """The file without the rows that are known; ragged rows always stay."""
+        """The file without the rows that are known."""
+        return raw.choose(self._choose_new)
 
-        def iterate() -> Iterator[RawBatch]:
-            for batch in raw.iterate():
-                yield self._filter(batch, raw.columns)
+    def remember(self, taken: pl.DataFrame, doubtful: pl.Series) -> None:
+        """Note rows that were taken in and whom they named (source_row, token), those in doubt only for this night."""
+        self._rows.accept(taken["source_row"].to_numpy(), shorten_tokens(taken["token"]))
+        self._doubtful.append(doubtful.to_numpy())
 
-        return replace(raw, iterate=iterate)
-
-    def remember(self, rejected_rows: pl.Series) -> None:
-        """Note the rows of the batch read last, but for the rejected ones."""
-        self._kept.append(self._current.filter(~pl.col("source_row").is_in(rejected_rows.implode()))["row_hash"])
+    def with_other_rows(self, raw: RawRows) -> RawRows | None:
+        """After everything new was taken in: the known rows of people something changed for; None if there are none."""
+        places = self._rows.old_place
+        known = np.flatnonzero(places >= 0)
+        gone = self._old.prints != 0
+        gone[places[known]] = False
+        touched = [self._old.people[gone], self._rows.people[self._rows.is_accepted & (places < 0)]]
+        touched.append(_moved(places[known], self._old.people[places[known]]))
+        wanted = known[is_among(self._old.people[places[known]], np.unique(np.concatenate(touched)))]
+        self._rows.accept(known, self._old.people[places[known]])
+        if not len(wanted):
+            return None
+        self.unchanged -= len(wanted)
+        self._wanted = np.unique(self._rows.prints[wanted])
+        return raw.choose(lambda _numbers, prints: is_among(prints, self._wanted))
 
     def publish(self) -> None:
         """Make what was noted the last export of the source."""
-        now = pl.concat([pl.Series("row_hash", [], pl.UInt64), *self._kept]).unique().sort().to_numpy()
-        self._connection.execute("DELETE FROM row_seen WHERE source = ?", [self._source])
-        for part, start in enumerate(range(0, len(now), _SEALED_AT_ONCE)):
-            sealed = self._keys.seal(now[start : start + _SEALED_AT_ONCE].tobytes(), self._context(part))
-            self._connection.execute("INSERT INTO row_seen VALUES (?, ?, ?)", [self._source, part, sealed])
+        self._memories.write(self._rows.memory(np.concatenate(self._doubtful)))
 
-    def _unseal(self) -> Hashes:
-        """The hashes of the last export, sorted."""
-        query = "SELECT part, sealed FROM row_seen WHERE source = ? ORDER BY part"
-        rows = self._connection.execute(query, [self._source]).fetchall()
-        parts = [self._keys.unseal(bytes(sealed), self._context(part)) for part, sealed in rows]
-        return np.frombuffer(b"".join(parts), dtype=np.uint64)
+    def _forget(self, erased: Sequence[str]) -> None:
+        """Rows of people who were erased since are read again, to be rejected for that reason."""
+        if erased and len(self._old.prints):
+            gone = is_among(self._old.people, shorten_tokens(pl.Series(erased, dtype=pl.String)))
+            self._old = RowMemory(np.where(gone, np.uint64(0), self._old.prints), self._old.people)
 
-    def _context(self, part: int) -> str:
-        return f"rows:{self._source}:{part}"
-
-    def _filter(self, batch: RawBatch, columns: tuple[str, ...]) -> RawBatch:
-        content = batch.rows.select(pl.lit(self._meaning + _CELL_END.join(columns)).alias(""), pl.col(columns))
-        self._current = batch.rows.select("source_row").with_columns(row_hash=content.hash_rows(seed=_SEED))
-        is_known = pl.Series(_is_in(self._current["row_hash"].to_numpy(), self._known))
-        known = self._current.filter(is_known)
-        self.unchanged += known.height
-        self._kept.append(known["row_hash"])
-        self._current = self._current.filter(~is_known)
-        return RawBatch(batch.rows.join(self._current, on="source_row", how="semi"), batch.ragged)
+    def _choose_new(self, numbers: People, prints: Prints) -> Mask:
+        places = self._old.find(prints, int(numbers[0]) + self._shift if len(numbers) else 0)
+        known = np.flatnonzero(places >= 0)
+        if len(known):
+            self._shift = int(places[known[-1]]) - int(numbers[known[-1]])
+        self._rows.add(numbers, prints, places)
+        self.unchanged += len(known)
+        return places < 0
 
 
-def _is_in(numbers: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
-    """Which numbers are among the known ones, which are sorted."""
-    if not len(known):
-        return np.zeros(len(numbers), dtype=np.bool_)
-    return np.asarray(known[np.minimum(np.searchsorted(known, numbers), len(known) - 1)] == numbers)
+def _moved(places: Places, people: People) -> People:
+    """People whose rows stand in another order than they stood: the last one says what holds."""
+    if (np.diff(places) > 0).all():
+        return people[:0]
+    order = np.argsort(people, kind="stable")
+    is_same = people[order[1:]] == people[order[:-1]]
+    return np.unique(people[order[1:]][is_same & (places[order[1:]] < places[order[:-1]])])
+
+
+class _RowsOfFile:
+    """Every row of the file by its number: fingerprint, where it stood before, whom it named if it was taken in."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._prints = np.zeros(0, dtype=np.uint64)
+        self._places = np.zeros(0, dtype=np.int64)
+        self._people = np.zeros(0, dtype=np.uint32)
+        self._accepted = np.zeros(0, dtype=np.bool_)
+
+    @property
+    def prints(self) -> Prints:
+        return self._prints[: self._count]
+
+    @property
+    def old_place(self) -> Places:
+        return self._places[: self._count]
+
+    @property
+    def people(self) -> People:
+        return self._people[: self._count]
+
+    @property
+    def is_accepted(self) -> Mask:
+        return self._accepted[: self._count]
+
+    def add(self, numbers: People, prints: Prints, places: Places) -> None:
+        if len(numbers):
+            self._reach(int(numbers[-1]) + 1)
+            self._prints[numbers] = prints
+            self._places[numbers] = places
+
+    def accept(self, numbers: People | Places, people: People) -> None:
+        self._people[numbers] = people
+        self._accepted[numbers] = True
+
+    def memory(self, doubtful: People) -> RowMemory:
+        """What to remember: the rows that were taken in for certain."""
+        prints = np.where(self.is_accepted, self.prints, np.uint64(0))
+        prints[doubtful] = 0
+        return RowMemory(prints, self.people)
+
+    def _reach(self, count: int) -> None:
+        room = len(self._prints)
+        if count > room:
+            more = max(count, 2 * room) - room
+            self._prints = np.concatenate((self._prints, np.zeros(more, dtype=np.uint64)))
+            self._places = np.concatenate((self._places, np.full(more, -1, dtype=np.int64)))
+            self._people = np.concatenate((self._people, np.zeros(more, dtype=np.uint32)))
+            self._accepted = np.concatenate((self._accepted, np.zeros(more, dtype=np.bool_)))
+        self._count = max(self._count, count)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import polars as pl
 from polars.exceptions import PolarsError
 
+from tasks.contacts.raw_lines import LONGEST_CELL
+
 _MARK = "\x1e"
 ROW_SCHEMA = pl.UInt32
 
@@ -37,17 +39,17 @@ class Records:
     ragged: pl.DataFrame
 
 
-def parse_block(block: bytes, first_line: int, dialect: Dialect) -> Records:
-    """Parse whole lines of UTF-8 text, the first of which is line `first_line` of the file; blank lines are no rows."""
+def parse_block(block: bytes, numbers: pl.Series, dialect: Dialect) -> Records:
+    """Parse whole lines of UTF-8 text, whose numbers in the file are given (UInt32); blank lines are no rows."""
     has_quotes = b'"' in block
     parsed = _parse_if_regular(block, dialect) if has_quotes else _parse(block, dialect, quoted=False)
     if parsed is None:
-        return _parse_irregular(block, first_line, dialect)
-    numbered = parsed.with_row_index("source_row", first_line).with_columns(pl.col("source_row").cast(ROW_SCHEMA))
+        return _parse_irregular(block, numbers, dialect)
+    numbered = parsed.insert_column(0, numbers.alias("source_row"))
     is_whole = pl.col("mark") == _MARK
-    broken = numbered.filter(~is_whole.fill_null(False) & ~_is_blank_line(dialect)).select("source_row")
+    is_broken = numbered.select(~is_whole.fill_null(False) & ~_is_blank_line(dialect)).to_series()
     rows = numbered.filter(is_whole & pl.any_horizontal(pl.col(dialect.cells).is_not_null())).drop("mark")
-    return Records(rows, _take_lines(block, broken["source_row"], first_line))
+    return Records(rows, _take_lines(block, is_broken, numbers))
 
 
 def _parse(block: bytes, dialect: Dialect, *, quoted: bool) -> pl.DataFrame:
@@ -81,17 +83,17 @@ def _is_blank_line(dialect: Dialect) -> pl.Expr:
     return (pl.col("cell_0").is_null() & (second == _MARK)).fill_null(False)
 
 
-def _take_lines(block: bytes, numbers: pl.Series, first_line: int) -> pl.DataFrame:
-    if numbers.is_empty():
+def _take_lines(block: bytes, is_taken: pl.Series, numbers: pl.Series) -> pl.DataFrame:
+    if not is_taken.any():
         return pl.DataFrame(schema={"source_row": ROW_SCHEMA, "text": pl.String})
-    lines = pl.read_lines(block)["line"]
-    return pl.DataFrame({"source_row": numbers, "text": lines.gather(numbers - first_line)})
+    lines = pl.DataFrame({"source_row": numbers, "text": pl.read_lines(block)["line"]})
+    return lines.filter(is_taken)
 
 
-def _parse_irregular(block: bytes, first_line: int, dialect: Dialect) -> Records:
+def _parse_irregular(block: bytes, numbers: pl.Series, dialect: Dialect) -> Records:
     """Cells with line breaks inside, stray quotation marks, ragged rows: sort the lines first, then parse each sort."""
-    lines = pl.read_lines(block, name="text").with_row_index("source_row", first_line)
-    lines = _join_open_cells(lines.with_columns(pl.col("source_row").cast(ROW_SCHEMA)), dialect)
+    lines = pl.read_lines(block, name="text").insert_column(0, numbers.alias("source_row"))
+    lines = _join_open_cells(lines, dialect)
     is_well_formed = pl.col("text").str.contains(_record_pattern(dialect.delimiter))
     parts = []
     for quoted, part in ((True, lines.filter(is_well_formed)), (False, lines.filter(~is_well_formed))):
@@ -126,7 +128,9 @@ def _join_open_cells(lines: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
     starts = _settle_either(events).with_columns(
         last=pl.col("source_row").shift(-1), is_pair=~pl.col("ends_cell") & pl.col("ends_cell").shift(-1)
     )
-    return _join_spans(lines, starts.filter("is_pair").select(first="source_row", last="last").collect(), dialect)
+    is_near = pl.col("last") - pl.col("source_row") <= LONGEST_CELL
+    pairs = starts.filter("is_pair", is_near).select(first="source_row", last="last")
+    return _join_spans(lines, pairs.collect(), dialect)
 
 
 def _settle_either(events: pl.LazyFrame) -> pl.LazyFrame:

@@ -6,11 +6,15 @@ Nothing is written to disk on the way: phone numbers stay in memory.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+import polars as pl
+
 from chuda.errors import UsageError
+from tasks.contacts.raw_lines import Mask, RawLines
 
 Encoding = Literal["utf-8", "gb18030", "utf-16-le", "utf-16-be"]
 
@@ -47,8 +51,18 @@ def detect_encoding(sample: bytes, name: str) -> Encoding:
     )
 
 
-def iterate_blocks(path: Path, encoding: Encoding, size: int) -> Iterator[bytes]:
-    """The file as UTF-8 blocks of about `size` bytes, each of whole lines that end in `\\n`, without a byte order mark.
+@dataclass(frozen=True, slots=True, repr=False)
+class TextBlock:
+    """Whole lines of UTF-8, each ended by `\\n`, and the number of each in its file (UInt32)."""
+
+    text: bytes
+    numbers: pl.Series
+
+
+def iterate_blocks(
+    path: Path, encoding: Encoding, size: int, choose: Callable[[RawLines], Mask] | None = None
+) -> Iterator[TextBlock]:
+    """The file in blocks of about `size` bytes, without a byte order mark; with `choose` only the lines it chooses.
 
     A file that was taken for UTF-8 because it began with plain ASCII goes on as GB18030 when that turns up. Bytes that
     fit no encoding become U+FFFD. Raises `UsageError` for a line longer than 64 MB: that is not a list.
@@ -56,12 +70,23 @@ def iterate_blocks(path: Path, encoding: Encoding, size: int) -> Iterator[bytes]
     with path.open("rb") as file:
         parts = _read_parts(file, size)
         blocks = _cut_at_lines(_from_utf16(parts, encoding) if encoding.startswith("utf-16") else parts, path.name)
-        is_sure = encoding != "utf-8"
-        for place, block in enumerate(blocks):
+        is_sure, line = encoding != "utf-8", 1
+        for block in blocks:
             if not is_sure and not block.isascii():
                 is_sure, encoding = True, "utf-8" if _is_mostly_utf8(block) else "gb18030"
-            text = _to_utf8(block, encoding)
-            yield text.removeprefix(codecs.BOM_UTF8) if place == 0 else text
+            lines = RawLines(block, line)
+            if choose is None:
+                text, numbers = block, lines.numbers
+            else:
+                keep = choose(lines)
+                text, numbers = lines.take(keep), lines.numbers[keep]
+            yield TextBlock(_decode(text, encoding, is_first=line == 1), pl.Series(numbers, dtype=pl.UInt32))
+            line += len(lines)
+
+
+def _decode(text: bytes, encoding: Encoding, *, is_first: bool) -> bytes:
+    decoded = _to_utf8(text, encoding)
+    return decoded.removeprefix(codecs.BOM_UTF8) if is_first else decoded
 
 
 def _read_parts(file: BinaryIO, size: int) -> Iterator[bytes]:

@@ -39,7 +39,7 @@ class ContactIntake:
         rejects: RejectFile,
     ) -> None:  # fmt: skip
         self._connection = connection
-        self._vault = vault.appender()
+        self._vault = vault.appender(is_to_settle=True)
         self._tokens = tokens
         self._erased = pl.Series(erased, dtype=pl.String)
         self._provenance = provenance
@@ -49,8 +49,12 @@ class ContactIntake:
         self._held_back = 0
         self._held_back_pairs = 0
 
-    def take(self, part: CleanedContacts) -> None:
-        """Take one batch in; rows of people who were erased are held back and named in the reject file by line only."""
+    def take(self, part: CleanedContacts) -> pl.DataFrame:
+        """Take one batch in; rows of people who were erased are held back and named in the reject file by line only.
+
+        Returns:
+            The rows that were taken: source_row, token.
+        """
         people = part.candidates.with_columns(self._tokens(part.candidates["phone"]).alias("token"))
         pairs = self._name_pairs(part.alternates)
         is_erased = pl.col("token").is_in(self._erased.implode())
@@ -68,6 +72,7 @@ class ContactIntake:
         self._rejects.add(part.rejects, part.rejected_rows)
         self._parts.append(part.counts)
         self.match = part.match
+        return kept.select("source_row", "token")
 
     def counts(self, collapsed: CollapsedCounts, granted_without_evidence: int) -> CleanCounts:
         """The account of the file, after contact_incoming was collapsed."""

@@ -6,11 +6,14 @@ What kind a file is, its bytes say, not its name. Nothing here knows what column
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import fastexcel
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
@@ -18,8 +21,9 @@ from chuda.clock import BUSINESS_ZONE
 from chuda.errors import UsageError
 from tasks.contacts.columns import HeaderNames, count_known_headers
 from tasks.contacts.delimited import Dialect, parse_block
-from tasks.contacts.encodings import SAMPLE_BYTES, Encoding, detect_encoding, iterate_blocks
+from tasks.contacts.encodings import SAMPLE_BYTES, Encoding, TextBlock, detect_encoding, iterate_blocks
 from tasks.contacts.layout import Layout, find_layout, find_text_layout
+from tasks.contacts.raw_lines import Mask, Prints, RawLines, fingerprint_rows
 
 BLOCK_BYTES = 32 << 20
 _BATCH_ROWS = 300_000
@@ -36,6 +40,8 @@ _UNSUITABLE = {
 _WEB_PAGE = (b"<html", b"<!doctype", b"<table", b"<?xml", b"<meta")
 
 FileKind = Literal["text", "excel", "parquet", "sql"]
+Choose = Callable[[npt.NDArray[np.uint32], Prints], Mask]
+"""Which rows to read, by their numbers and fingerprints (0 for one that has none by itself)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -51,18 +57,34 @@ class RawBatch:
 
 @dataclass(frozen=True, slots=True)
 class RawRows:
-    """An opened file: what it is, its columns, and its rows batch by batch, each time from the beginning."""
+    """An opened file: what it is, its columns, and its rows batch by batch, each time from the beginning.
+
+    `iterate_chosen`, where there is one, leaves rows out before it takes them apart.
+    """
 
     path: Path
     kind: FileKind
     layout: Layout
     encoding: Encoding | None
     iterate: Callable[[], Iterator[RawBatch]]
+    iterate_chosen: Callable[[Choose], Iterator[RawBatch]] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the file; those without a header are called `column_1` and so on."""
         return self.layout.columns
+
+    def choose(self, choose: Choose) -> RawRows:
+        """The same file with only the rows that are chosen; ragged rows have a fingerprint only in text files."""
+        chosen = self.iterate_chosen
+        if chosen is not None:
+            return replace(self, iterate=lambda: chosen(choose), iterate_chosen=None)
+        return replace(self, iterate=lambda: (self._choose_from(batch, choose) for batch in self.iterate()))
+
+    def _choose_from(self, batch: RawBatch, choose: Choose) -> RawBatch:
+        prints = fingerprint_rows(batch.rows.select(self.columns))
+        keep = choose(batch.rows["source_row"].to_numpy(), prints)
+        return RawBatch(batch.rows.filter(pl.Series(keep)), batch.ragged)
 
 
 def no_ragged_rows() -> pl.DataFrame:
@@ -104,27 +126,58 @@ def _refuse_unsuitable(path: Path, sample: bytes) -> None:
 
 def _open_text(path: Path, sample: bytes, names: HeaderNames, block_bytes: int) -> RawRows:
     encoding = detect_encoding(sample, str(path))
-    beginning = next(iterate_blocks(path, encoding, SAMPLE_BYTES), b"").decode("utf-8", "replace")
+    beginning = next((block.text for block in iterate_blocks(path, encoding, SAMPLE_BYTES)), b"").decode(
+        "utf-8", "replace"
+    )
     if not beginning.strip():
         raise UsageError(f"{path}: the file is empty")
     layout = find_text_layout(beginning[:_SNIFFED_CHARACTERS], names)
+
+    def iterate(choose: Choose | None = None) -> Iterator[RawBatch]:
+        wanted = None if choose is None else partial(_choose_lines, choose, layout.header_row)
+        for block in _gather(iterate_blocks(path, encoding, block_bytes, wanted), block_bytes):
+            yield _parse(path, block, layout)
+
+    return RawRows(path, "text", layout, encoding, iterate, iterate)
+
+
+def _choose_lines(choose: Choose, header_row: int, lines: RawLines) -> Mask:
+    """Which lines are read: those of data that are chosen."""
+    is_data = lines.numbers > header_row
+    keep = np.zeros(len(lines), dtype=np.bool_)
+    keep[is_data] = choose(lines.numbers[is_data], lines.fingerprints()[is_data])
+    return keep
+
+
+def _gather(blocks: Iterator[TextBlock], size: int) -> Iterator[TextBlock]:
+    """Blocks of which little is left put together, until they have about `size` bytes."""
+    held: list[TextBlock] = []
+    for block in blocks:
+        held.append(block)
+        if sum(len(each.text) for each in held) * 2 > size:
+            yield _together(held)
+            held = []
+    if held:
+        yield _together(held)
+
+
+def _together(blocks: list[TextBlock]) -> TextBlock:
+    if len(blocks) == 1:
+        return blocks[0]
+    return TextBlock(b"".join(block.text for block in blocks), pl.concat([block.numbers for block in blocks]))
+
+
+def _parse(path: Path, block: TextBlock, layout: Layout) -> RawBatch:
     dialect = Dialect(layout.delimiter, len(layout.columns))
-
-    def iterate() -> Iterator[RawBatch]:
-        line = 1
-        for block in iterate_blocks(path, encoding, block_bytes):
-            end = line + block.count(b"\n")
-            try:
-                records = parse_block(block, line, dialect)
-            except PolarsError:
-                # The parser's own message shows cells.
-                raise UsageError(f"{path}: lines {line} to {end - 1} cannot be read as a table") from None
-            line = end
-            is_data = pl.col("source_row") > layout.header_row
-            rows = records.rows.rename(dict(zip(dialect.cells, layout.columns, strict=True)))
-            yield RawBatch(rows.filter(is_data), records.ragged.filter(is_data))
-
-    return RawRows(path, "text", layout, encoding, iterate)
+    try:
+        records = parse_block(block.text, block.numbers, dialect)
+    except PolarsError:
+        # The parser's own message shows cells.
+        lines = f"{block.numbers[0]} to {block.numbers[-1]}"
+        raise UsageError(f"{path}: lines {lines} cannot be read as a table") from None
+    is_data = pl.col("source_row") > layout.header_row
+    rows = records.rows.rename(dict(zip(dialect.cells, layout.columns, strict=True)))
+    return RawBatch(rows.filter(is_data), records.ragged.filter(is_data))
 
 
 def _open_excel(path: Path, names: HeaderNames, sheet: str | None) -> RawRows:

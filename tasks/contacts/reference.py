@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from tasks.contacts.columns import HeaderNames, load_header_names
 from tasks.contacts.prefixes import PrefixTable, build_prefix_table, load_number_rules, read_places
 
+RULES = 1  # to be raised when cleaning the same text gives something else: every row is read anew then
+
 
 @dataclass(frozen=True, slots=True)
 class ContactReference:
-    """Known header names, and what is known of numbers by their head."""
+    """Known header names, what is known of numbers by their head, and the version of these rules and our own."""
 
     headers: HeaderNames
     prefixes: PrefixTable
+    version: str = ""
 
 
 def load_reference(directory: Path) -> ContactReference:
@@ -23,4 +28,7 @@ def load_reference(directory: Path) -> ContactReference:
     Takes about half a second. Raises `UsageError` naming the file and what is wrong in it.
     """
     rules = load_number_rules(directory / "number_rules.yaml")
-    return ContactReference(load_header_names(directory / "headers.yaml"), build_prefix_table(rules, read_places()))
+    headers = load_header_names(directory / "headers.yaml")
+    said = f"{RULES}\0{rules!r}\0{metadata.version('phone')}"
+    version = hashlib.sha256(said.encode()).hexdigest()
+    return ContactReference(headers, build_prefix_table(rules, read_places()), version)

@@ -12,6 +12,7 @@ from tasks.compliance.audience import exclude
 from tasks.planning.briefing import Briefing, read_briefing
 from tasks.planning.budget import keep_within_budget
 from tasks.planning.filing import drop_unfiled
+from tasks.planning.short_links import write_short_links
 from tasks.planning.texts import check_campaign_texts, columns_to_read, render_texts
 from tasks.stage import open_stage, stage_task
 
@@ -38,6 +39,8 @@ def render_messages(campaign_file: str) -> StageResult:
     with open_stage(briefing.draft_id) as stage:
         connection = stage.connection
         people, kept, reasons = render_audience(connection, briefing)
+        if briefing.channel.short_links:
+            write_short_links(connection, briefing, stage.workspace.keys)
         budget = briefing.campaign.budget_cny
         if budget is not None:
             price = briefing.channel.price_cny_per_part
