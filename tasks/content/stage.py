@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from tasks.planning.short_links import write_short_links
 from tasks.planning.texts import check_campaign_texts, columns_to_read, render_texts
 from tasks.stage import open_stage, stage_task
 
-_SLICE_PEOPLE = 500_000
+_SLICE_PEOPLE = 250_000
 _NOT_EXCLUDED = "NOT EXISTS (SELECT 1 FROM audience_excluded x WHERE x.token = c.token)"
 
 
@@ -58,16 +57,11 @@ def render_audience(connection: Any, briefing: Briefing) -> tuple[int, int, dict
     """
     connection.execute("CREATE OR REPLACE TABLE message_rendered (token VARCHAR, variant VARCHAR, text VARCHAR, "
                        "units UINTEGER, parts UINTEGER)")  # fmt: skip
-    waiting = connection.execute(f"SELECT count(*) FROM audience_candidate c WHERE {_NOT_EXCLUDED}").fetchone()[0]
     reasons: Counter[str] = Counter()
     columns = ", ".join(f'c."{name}"' for name in columns_to_read(briefing.wordings, briefing.policies))
-    for low, high in _slices(waiting):
-        people = connection.execute(
-            f"SELECT {columns} FROM audience_candidate c WHERE {_NOT_EXCLUDED} AND c.token >= ? AND c.token < ?",
-            [low, high],
-        ).pl()
-        if people.is_empty():
-            continue
+    # Read once and cut afterwards: asking DuckDB for each slice would look at everybody each time.
+    waiting = connection.execute(f"SELECT {columns} FROM audience_candidate c WHERE {_NOT_EXCLUDED}").pl()
+    for people in waiting.iter_slices(_SLICE_PEOPLE):
         rendered = render_texts(people, briefing.wordings, briefing.policies, briefing.context)
         rendered = drop_unfiled(rendered, briefing.channel)
         exclude(connection, rendered.excluded)
@@ -75,11 +69,4 @@ def render_audience(connection: Any, briefing: Briefing) -> tuple[int, int, dict
         connection.execute("INSERT INTO message_rendered SELECT * FROM incoming")
         connection.unregister("incoming")
         reasons.update(dict(rendered.excluded.group_by("reason").len().iter_rows()))
-    return waiting, waiting - reasons.total(), dict(reasons)
-
-
-def _slices(people: int) -> list[tuple[str, str]]:
-    """Ranges of tokens, half-open, that hold at most about half a million people each: tokens are evenly spread."""
-    count = min(256, -(-people // _SLICE_PEOPLE) or 1)
-    bounds = ["", *(f"{256 * step // count:02x}" for step in range(1, count)), "g"]
-    return list(pairwise(bounds))
+    return waiting.height, waiting.height - reasons.total(), dict(reasons)

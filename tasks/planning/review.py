@@ -51,7 +51,8 @@ def refuse_changed_after_release(workspace: Workspace, briefing: Briefing) -> No
     changed = list(changed_paths(approved, json.loads(campaign.canonical_json())))
     if changed:
         raise Refused(
-            f"{campaign.id} 已按计划 {released} 批准，之后改动的 {', '.join(changed)} 不会生效 / was approved as plan "
-            f"{released}; what was changed in the file since ({', '.join(changed)}) is not part of it. "
+            f"{campaign.id} 已按计划 {released} 批准，之后改动的 {', '.join(changed)} 不在其中，发送时批准作废 / was "
+            f"approved as plan {released}; what was changed in the file since ({', '.join(changed)}) is not in it, "
+            "and the next `send` voids the approval. "
             f"Put the file back, or give the changed campaign a new id (and `chuda cancel {released}`)"
         )

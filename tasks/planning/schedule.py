@@ -15,7 +15,7 @@ from chuda.errors import Refused
 from chuda.message_types import rules_of
 from chuda.records.business import BusinessRecord
 from chuda.records.channel import ChannelRecord
-from chuda.windows import DailyWindow
+from chuda.windows import QUEUE_MARGIN_MINUTES, DailyWindow
 from tasks.planning.slot_history import SlotHistory
 
 _SEARCH_DAYS = 60
@@ -222,7 +222,11 @@ def _warn_of_day(day: date) -> Iterator[str]:
 
 
 def finish_time(opens_at: datetime, parts: int, parts_per_second: float, window: DailyWindow) -> datetime:
-    """When the last part leaves at the channel's rate, going on in the next day's window where one is too short."""
+    """When the last part leaves at the channel's rate, going on in the next day's window where one is too short.
+
+    Nothing starts in the last minutes of a window, which are the provider's queue's.
+    """
+    window = window.without_margin(QUEUE_MARGIN_MINUTES)
     moment, left = window.next_opening(opens_at), timedelta(seconds=parts / parts_per_second)
     while left > (room := window.closing(moment) - moment):
         left -= room

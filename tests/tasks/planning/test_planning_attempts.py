@@ -1,18 +1,15 @@
-"""Attempts to break each rule of the law – by clock, by data, by editing after approval, by two campaigns at once."""
+"""Attempts to break the rules that take several plans; those that take one are in rule_attempts.yaml."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 
 import pytest
 
-from chuda.clock import to_us
 from chuda.errors import GateFailed, Refused
 from chuda.stores.ledger.failover import stand_ins
 from chuda.stores.ledger.releases import releases_of, state_counts
-from chuda.stores.ledger.suppression import Suppression, suppress
 from chuda.workspace import open_workspace
 from tasks.dispatch.stage import send_plan
 from tasks.planning.figures import read_figures
@@ -54,27 +51,6 @@ def change_file(path: str | Path, old: str, new: str) -> None:
     Path(path).write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_by_data_everybody_who_must_not_be_messaged_is_left_out_by_name(world, offer):
-    columns = {0: "consent = 'none'", 1: "consent = 'denied'", 2: "consent_purpose = '售后服务'",
-               3: "consent_source = NULL", 4: "phone_region = 'HK'", 5: "source_id = 'M6'"}  # fmt: skip
-    for number, setting in columns.items():
-        world.change(f"UPDATE contact_clean SET {setting} WHERE token = ?", world.token(number))
-    world.change("UPDATE contact_clean SET updated_at = '2020-01-01' WHERE token = ?", world.token(5))
-    change_file(world.folder / "campaigns/channels/demo.yaml", "coverage: [CN, HK, MO, TW]", "coverage: [CN]")
-    opted_out, complained = world.token(7), world.token(8)
-    with open_workspace() as workspace:
-        now = to_us(workspace.clock.now())
-        with workspace.ledger.write() as ledger:
-            suppress(ledger, [Suppression(opted_out, "marketing", "opt_out", "reply", now, now),
-                              Suppression(complained, "all", "complaint", "12321", now, now)])  # fmt: skip
-    plan = world.plan(offer)
-    assert world.reasons(plan) == dict.fromkeys(
-        ("complained", "consent_denied", "consent_other_purpose", "consent_without_evidence", "duplicate_person",
-         "no_consent", "region_not_covered", "suppressed"), 1,
-    )  # fmt: skip
-    assert len(world.texts(plan)) == 2
-
-
 def test_by_clock_nothing_leaves_at_night_and_what_is_late_is_void(world, offer):
     plan = world.plan(offer)
     world.approve(plan)
@@ -86,12 +62,6 @@ def test_by_clock_nothing_leaves_at_night_and_what_is_late_is_void(world, offer)
     assert states(plan) == {"expired": 10}
 
 
-@pytest.mark.parametrize("slot", ["20:30-21:30", "06:00-08:00"])
-def test_by_clock_a_slot_at_night_is_refused_by_name(world, slot):
-    with pytest.raises(Exception, match=re.escape(slot)):
-        world.plan(world.campaign(OFFER.replace("15:00-17:00", slot)))
-
-
 def test_by_editing_after_approval_the_approved_plan_is_what_counts(world, offer):
     plan = world.plan(offer)
     world.approve(plan)
@@ -100,11 +70,6 @@ def test_by_editing_after_approval_the_approved_plan_is_what_counts(world, offer
     assert changed != plan
     with pytest.raises(Refused, match=f"already released as plan {plan}"):
         world.approve(changed)
-    change_file(
-        world.folder / "campaigns/channels/demo.yaml", "rate_parts_per_second: 1000", "rate_parts_per_second: 9"
-    )
-    with pytest.raises(Refused, match="rate_parts_per_second"):
-        send(plan)
 
 
 def test_by_two_campaigns_at_once_nobody_gets_one_more_than_the_cap(world):

@@ -152,7 +152,7 @@ def test_releases_follow_each_other_with_the_gap_and_stay_in_the_window():
 def test_a_slow_channel_goes_on_in_the_next_window():
     window = DailyWindow(480, 1260)
     [done] = finish_times([(at(f"{FRIDAY}T20:00"), 7200)], 1, window)
-    assert f"{done:%d %H:%M}" == "21 09:00"
+    assert f"{done:%d %H:%M}" == "21 09:05"
     second = finish_times([(at(f"{FRIDAY}T10:00"), 600), (at(f"{FRIDAY}T10:05"), 600)], 1, window)
     assert [f"{moment:%H:%M}" for moment in second] == ["10:10", "10:20"]
 
