@@ -23,11 +23,21 @@ from typing import Any
 
 import duckdb
 
+from tasks.channels.record import create_channel_tables
+from tasks.contacts.merging import create_contact_tables
+from tasks.experiments.record import create_experiment_tables
+from tasks.feedback.mirror import create_mirror
 from tasks.kpi.refresh import MartSummary, refresh_marts
+from tasks.kpi.telling import create_delivery_table
+from tasks.planning.plan import create_plan_tables
 
 WORLD = Path(__file__).with_name("kpi_events.sql")
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 EVENTS = ("receipt_received", "click_received", "reply_received", "order_clean", "event_clean")
+_OTHER_TABLES = (
+    create_contact_tables, create_plan_tables, create_mirror, create_channel_tables, create_delivery_table,
+    create_experiment_tables,
+)  # fmt: skip
 _NUMBER = (
     "(substr(split_part(batch_id, '-', 1), 2)::bigint << 32) + (split_part(batch_id, '-', 3)::bigint << 10) + position"
 )
@@ -56,6 +66,8 @@ def make_world(folder: Path, messages: int) -> dict[str, float]:
     with _open(folder / "warehouse.duckdb") as connection:
         for statement in WORLD.read_text("utf-8").replace("$messages", str(messages)).split(";\n"):
             connection.execute(statement)
+        for create in _OTHER_TABLES:
+            create(connection)
         counts = [_count(connection, name) for prefix in ("", "later_") for name in (prefix + each for each in EVENTS)]
     before, later = sum(counts[: len(EVENTS)]), sum(counts[len(EVENTS) :])
     return {"events": before + later, "later": later / (before + later)}

@@ -11,7 +11,7 @@ select
     $messages // 200 as parts,
     timestamptz '2025-11-01 15:00:00+08' + to_hours(42 * i::int) as opens_at,
     timestamptz '2025-11-01 20:00:00+08' + to_hours(42 * i::int) as closes_at,
-    timestamptz '2025-10-31 20:00:00+08' + to_hours(42 * i::int) as created_at
+    timestamptz '2025-10-31 20:00:00+08' + to_hours(42 * i::int) as created_at, null::varchar as registration
 from range(200) as series(i);
 
 create or replace table plan_message as
@@ -93,19 +93,6 @@ where hash(token, plan_id, 6) % 100 < 70;
 
 create or replace table suppression_recorded as
 select token, 'marketing' as scope, kind as reason, 'reply' as source, replied_at as "at" from reply_received;
-
-create or replace table alert_delivery (
-    alert_id varchar, target varchar, outcome varchar, detail varchar, "at" timestamptz
-);
-
-create or replace table approval_missed (
-    plan_id varchar, campaign_id varchar, event varchar, releases bigint, messages bigint, "at" timestamptz
-);
-
-create or replace table experiment_decision (
-    plan_id varchar, variant varchar, verdict varchar, chosen varchar, sentence_zh varchar, sentence_en varchar,
-    record varchar, decided_at timestamptz
-);
 
 -- What has not come yet when the marts are built for the first time: everything of the two newest plans, and one
 -- receipt in a thousand of all others.

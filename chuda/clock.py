@@ -66,7 +66,9 @@ class RealClock:
 
     async def sleep_until(self, moment: datetime) -> None:
         """Wait in real time."""
-        await asyncio.sleep(max(0.0, (moment - self.now()).total_seconds()))
+        seconds = (moment - self.now()).total_seconds()
+        if seconds > 0:
+            await asyncio.sleep(seconds)
 
 
 class ShiftedClock:
@@ -83,7 +85,9 @@ class ShiftedClock:
 
     async def sleep_until(self, moment: datetime) -> None:
         """Wait in real time."""
-        await asyncio.sleep(max(0.0, (moment - self.now()).total_seconds()))
+        seconds = (moment - self.now()).total_seconds()
+        if seconds > 0:
+            await asyncio.sleep(seconds)
 
 
 class SimulatedClock:

@@ -36,3 +36,11 @@ class ProviderTrouble(ChudaError):
     """Provider or network trouble; the state is consistent and repeating is safe (exit code 4)."""
 
     exit_code = 4
+
+
+class ChannelStopped(ProviderTrouble):
+    """A channel cannot be used until somebody mends it, or does not answer; what was not sent stays open."""
+
+
+class StoreTrouble(ProviderTrouble):
+    """A store was locked, full or gone; nothing of the transaction remains."""

@@ -37,8 +37,7 @@ class Keys:
 
     def hmac_pads(self) -> tuple[bytes, bytes]:
         """The inner and outer padded key blocks of HMAC, for computing the same token inside DuckDB."""
-        block = self.token_key.ljust(64, b"\0")
-        return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
+        return hmac_blocks(self.token_key)
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Encrypt `plain`, bound to `context`: a blob moved elsewhere does not open."""
@@ -67,6 +66,12 @@ class Keys:
         return digest.hexdigest()[:16]
 
 
+def hmac_blocks(key: bytes) -> tuple[bytes, bytes]:
+    """The inner and outer padded key blocks of HMAC-SHA256 for a key of at most 64 bytes."""
+    block = key.ljust(64, b"\0")
+    return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
+
+
 def load_keys(path: Path, environment: Mapping[str, str]) -> Keys:
     """The workspace's keys, from the environment if both are set there, else from `path`.
 
@@ -82,7 +87,7 @@ def load_keys(path: Path, environment: Mapping[str, str]) -> Keys:
         lines = path.read_text().split()
     except FileNotFoundError:
         raise UsageError(
-            f"no keys: {path.name} does not exist and {' / '.join(_ENVIRONMENT)} are not set. "
+            f"no keys: {path} does not exist and {' / '.join(_ENVIRONMENT)} are not set. "
             "A new workspace: `chuda init`. An existing one: restore the file from its backup."
         ) from None
     if path.stat().st_mode & 0o077:

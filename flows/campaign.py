@@ -21,7 +21,7 @@ from tasks.compliance.stage import check_compliance
 from tasks.contacts.stage import import_contacts, import_events, import_orders
 from tasks.content.stage import check_content, render_messages
 from tasks.dispatch.stage import approve_plan, dispatch
-from tasks.experiments.record import RECEIPTS_COMPLETE_AFTER
+from tasks.experiments.counting import RECEIPTS_COMPLETE_AFTER
 from tasks.experiments.stage import decide_experiment, draw_sample
 from tasks.feedback.stage import collect_feedback
 from tasks.kpi.stage import refresh_kpis, tell_alerts

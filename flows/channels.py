@@ -49,21 +49,27 @@ def test_channel(channel: str, wait: bool = False, approved_by: str | None = Non
     Returns:
         The test's id.
     """
-    progress = current_progress()
+    (test_id,) = run_tests([channel], wait, approved_by, current_progress())
+    return test_id
+
+
+def run_tests(channels: list[str], wait: bool, approved_by: str | None, progress: Progress) -> list[str]:
+    """Begin or take up the tests of some channels side by side, in the order of their moments; returns the tests."""
     with open_workspace() as workspace:
-        running = [test_id for test_id, name in find_running(workspace).items() if name == channel]
-    if running:
-        test_id = running[0]
-    else:
-        begun = progress.run(lambda: begin_test(channel))
-        test_id = begun.details["test_id"]
-        _approve(begun.details["plans"], channel, approved_by, progress)
+        running = {name: test_id for test_id, name in find_running(workspace).items()}
+    tests = [running.get(name) or _begin(name, approved_by, progress) for name in channels]
     while True:
-        moment = _advance(test_id, approved_by, progress)
+        moment = _advance(tests, approved_by, progress)
         if moment is None or not wait:
-            return test_id
+            return tests
         with open_workspace() as workspace:
             asyncio.run(workspace.clock.sleep_until(moment))
+
+
+def _begin(channel: str, approved_by: str | None, progress: Progress) -> str:
+    begun = progress.run(lambda: begin_test(channel))
+    _approve(begun.details["plans"], channel, approved_by, progress)
+    return begun.details["test_id"]
 
 
 def _approve(plans: str, channel: str, approved_by: str | None, progress: Progress) -> None:
@@ -74,23 +80,27 @@ def _approve(plans: str, channel: str, approved_by: str | None, progress: Progre
             progress.run(lambda plan_id=plan_id: approve_plan(plan_id, approved_by))  # type: ignore[misc]
 
 
-def _advance(test_id: str, approved_by: str | None, progress: Progress) -> datetime | None:
-    """Send and judge what is due of a test; when there is something to do again, None if it is over."""
+def _advance(tests: list[str], approved_by: str | None, progress: Progress) -> datetime | None:
+    """Send and judge what is due of some tests; when there is something to do again, None if all are over."""
     with open_workspace() as workspace:
         now_us = to_us(workspace.clock.now())
-        steps = find_steps(workspace, test_id)
+        steps = {test_id: find_steps(workspace, test_id) for test_id in tests}
         with workspace.ledger.read() as ledger:
             sendable = set(due_plans(ledger, now_us))
-    for step in steps:
+    for step in (step for found in steps.values() for step in found):
         if step.plan_id in sendable and step.state == "open":
             progress.run(lambda plan_id=step.plan_id: dispatch(plan_id, False))  # type: ignore[misc]
-    if _is_ripe(steps, now_us):
+    ripe = [test_id for test_id, found in steps.items() if _is_ripe(found, now_us)]
+    if ripe:
         progress.run(collect_feedback)
-        judged = progress.run(lambda: judge_test(test_id))
+    for test_id in ripe:
+        judged = progress.run(lambda test_id=test_id: judge_test(test_id))  # type: ignore[misc]
         _approve(judged.details["plans"], test_id.rpartition("-")[0], approved_by, progress)
     with open_workspace() as workspace:
-        moment_us = next_moment(find_steps(workspace, test_id), to_us(workspace.clock.now()))
-    return None if moment_us is None else from_us(moment_us)
+        now_us = to_us(workspace.clock.now())
+        moments = [next_moment(find_steps(workspace, test_id), now_us) for test_id in tests]
+    later = [moment for moment in moments if moment is not None]
+    return from_us(min(later)) if later else None
 
 
 def _is_ripe(steps: list[TestStep], now_us: int) -> bool:
@@ -108,8 +118,7 @@ def resume_channel_tests() -> list[str]:
     progress.run(plan_holiday_sends)
     with open_workspace() as workspace:
         tests = list(find_running(workspace))
-    for test_id in tests:
-        _advance(test_id, None, progress)
+    _advance(tests, None, progress)
     return tests
 
 
@@ -147,9 +156,13 @@ def monthly_canary(channels: list[str] | None = None, approved_by: str | None = 
     Returns:
         The plans; what is approved of them the dispatch schedule sends.
     """
-    progress = current_progress()
+    return send_canaries(channels or _marketing_channels(), approved_by, number, current_progress())
+
+
+def send_canaries(channels: list[str], approved_by: str | None, number: int, progress: Progress) -> list[str]:
+    """Plan the canaries of some channels, and send what `approved_by` may approve; their plans."""
     plans = []
-    for channel in channels or _marketing_channels():
+    for channel in channels:
         with open_workspace() as workspace:
             path = str(write_canary_file(workspace, channel, number))
         plan_id = build_plan(path, progress, draw_canary)
@@ -175,7 +188,11 @@ def _marketing_channels() -> list[str]:
 @flow(name="watch-canaries", persist_result=False)
 def watch_canaries() -> None:
     """Judge the canaries whose receipts are complete, and ask the providers what they counted: the daily look."""
-    progress = current_progress()
+    judge_what_is_ripe(current_progress())
+
+
+def judge_what_is_ripe(progress: Progress) -> None:
+    """Take in the receipts, judge the canaries they complete, and keep what the providers counted."""
     progress.run(collect_feedback)
     progress.run(judge_canaries)
     progress.run(ask_statistics)

@@ -6,15 +6,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import Literal
 
 from chuda.errors import ChudaError
 from chuda.keys import load_keys
-from chuda.records.licence import licence_problems
 from chuda.settings import Settings, environment, read_settings
 from chuda.stores.ledger import open_clock, open_ledger
 from chuda.stores.ledger.approvers import list_approvers
+from chuda.stores.ledger.channels import Verdict, verdicts_of
+from tasks.channels.fitness import reasons_against
 from tasks.planning.briefing import load_all_segments, load_channels
 
 _LEAST_FREE_GB = 5
@@ -95,13 +96,15 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     if not channels:
         advice = f"put a channel record into {settings.campaigns / 'channels'}"
         yield Finding("bad", "no channel is on record", advice)
-    today = _today(settings)
+    now, verdicts = _known_of_channels(settings)
     for name, record in channels.items():
-        problems = licence_problems(record, today)
-        errors = [p for p in problems if p.severity == "error"]
         unset = [v for v in record.credentials.values() if not environment().get(v)]
-        if errors:
-            yield Finding("bad", f"channel {name}: {errors[0].message}", errors[0].advice)
+        reasons = [r for kind in record.message_types for r in reasons_against(record, kind, verdicts, now)]
+        if reasons:
+            for reason in dict.fromkeys(reasons):
+                what, _, advice = reason.in_language(settings.lang).partition(" – ")
+                # Without a test another channel is taken; without a licence there may be no channel at all.
+                yield Finding("warn" if reason.is_of_test else "bad", what, advice)
         elif unset:
             yield Finding("warn", f"channel {name}: {', '.join(unset)} is not set", "export it before sending")
         else:
@@ -124,9 +127,11 @@ def _approvers(settings: Settings) -> Iterator[Finding]:
         yield Finding("warn", "nobody may approve real sends yet", "chuda init --approver NAME")
 
 
-def _today(settings: Settings) -> date:
+def _known_of_channels(settings: Settings) -> tuple[datetime, list[Verdict]]:
+    """The present moment and the verdicts of all tests: with the records, all that decides whether a channel is fit."""
     ledger = open_ledger(settings.ledger_target)
     try:
-        return open_clock(ledger, settings.now).now().date()
+        with ledger.read() as connection:
+            return open_clock(ledger, settings.now).now(), verdicts_of(connection)
     finally:
         ledger.close()

@@ -25,6 +25,7 @@ from flows.commands import (
     kpi,
     notify,
     recurring,
+    testphones,
     watching,
     workspace,
 )
@@ -45,6 +46,7 @@ for group in (
     approvers,
     recurring,
     channels,
+    testphones,
     feedback,
     inbox,
     complaints,
@@ -95,7 +97,7 @@ def _quiet_prefect() -> None:
     from pathlib import Path
 
     home = Path(os.environ.get("CHUDA_HOME") or "data/state")
-    if "PREFECT_API_URL" not in os.environ:
+    if "PREFECT_API_URL" not in os.environ and home.is_dir():
         os.environ.setdefault("PREFECT_HOME", str((home / "prefect").absolute()))
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     # Prefect gives its own short-lived server 20 s, which a busy machine may need longer than.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from chuda.results import StageResult
+from chuda.workspace import open_workspace
 
 Listener = Callable[[StageResult, float], None]
 
@@ -37,8 +38,12 @@ _listeners: list[Listener] = []
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Have `listener` told about every stage of the flows run meanwhile ."""
-    _listeners.append(listener)
+    """Have `listener` told about every stage of the flows run meanwhile.
+
+    What is wrong with the workspace is told before Prefect starts: a `UsageError`, as `open_workspace` raises it.
+    """
+    with open_workspace():
+        _listeners.append(listener)
     try:
         yield
     finally:

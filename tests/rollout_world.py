@@ -49,9 +49,10 @@ WHERE plan_message.wave = 'rollout'
 """
 _MARTS = """
 CREATE TABLE message_fact (plan_id VARCHAR, campaign_id VARCHAR, token VARCHAR, wave VARCHAR, variant VARCHAR,
-    state VARCHAR, is_accepted BOOLEAN, is_delivered BOOLEAN, is_clicked BOOLEAN, sent_at TIMESTAMPTZ, cost_cny DOUBLE);
-CREATE TABLE touchpoint (plan_id VARCHAR, token VARCHAR, source VARCHAR, kind VARCHAR, happened_at TIMESTAMPTZ,
-    amount_cny DOUBLE);
+    state VARCHAR, is_accepted BOOLEAN, is_clicked BOOLEAN, sent_at TIMESTAMPTZ, cost_cny DOUBLE, revenue_cny DOUBLE,
+    clicked_after_s BIGINT, ordered_after_s BIGINT, last_ordered_after_s BIGINT, opted_out_after_s BIGINT,
+    complained_after_s BIGINT);
+CREATE TABLE contact_event (plan_id VARCHAR, token VARCHAR, source VARCHAR, happened_at TIMESTAMPTZ, amount_cny DOUBLE);
 CREATE TABLE mart_build (built_at TIMESTAMPTZ);
 """
 
@@ -120,17 +121,18 @@ class RolloutWorld:
     def report(self, now: datetime, opted_out: int = 0, sent_at: datetime = DECIDED) -> None:
         """Everything planned so far was delivered; `opted_out` of the roll-out opted out."""
         rows = self.rows("SELECT token, wave, variant FROM plan_message WHERE variant IS NOT NULL ORDER BY wave, token")
-        for table in ("message_fact", "touchpoint", "mart_build"):
+        for table in ("message_fact", "mart_build"):
             self.marts.execute(f"DELETE FROM {table}")
         tokens, waves, variants = (list(column) for column in zip(*rows, strict=True))
         self.marts.execute(
-            "INSERT INTO message_fact SELECT $plan, 'spring-call', unnest($tokens), unnest($waves), unnest($variants), "
-            "'delivered', true, true, false, $sent, 0.055",
+            "INSERT INTO message_fact BY NAME SELECT $plan AS plan_id, 'spring-call' AS campaign_id, "
+            "unnest($tokens) AS token, unnest($waves) AS wave, unnest($variants) AS variant, 'delivered' AS state, "
+            "true AS is_accepted, false AS is_clicked, $sent AS sent_at, 0.055 AS cost_cny",
             {"plan": PLAN, "tokens": tokens, "waves": waves, "variants": variants, "sent": sent_at},
         )
         self.marts.execute(
-            "INSERT INTO touchpoint SELECT plan_id, token, 'reply', 'opt_out', sent_at + INTERVAL 1 HOUR, NULL "
-            f"FROM message_fact WHERE wave = 'rollout' ORDER BY token LIMIT {opted_out}"
+            "UPDATE message_fact SET opted_out_after_s = 3600 WHERE token IN (SELECT token FROM message_fact "
+            f"WHERE wave = 'rollout' ORDER BY token LIMIT {opted_out})"
         )
         self.marts.execute("INSERT INTO mart_build VALUES (?)", [now])
 

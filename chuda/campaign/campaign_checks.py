@@ -8,7 +8,7 @@ from typing import Any
 from chuda.campaign.experiment import Experiment
 from chuda.campaign.schedule import Schedule
 from chuda.campaign.slot import LEGAL_WINDOW, Slot, covers
-from chuda.campaign.template import Template, find_overlong, find_placeholders, has_opt_out
+from chuda.campaign.template import LINK_UNITS, Template, find_overlong, find_placeholders, has_opt_out
 from chuda.files import Finding, Loc
 from chuda.message_types import rules_of
 
@@ -119,7 +119,8 @@ def _check_variant_texts(parts: Parts) -> Iterator[Finding]:
         text = variant.text or template.text
         if text and (variant.text or variant.variables):
             loc = (*here, "text" if variant.text else "variables")
-            constants = ({"link": template.link} if template.link else {}) | template.variables | variant.variables
+            linked = {"link": template.link[:LINK_UNITS]} if template.link else {}
+            constants = linked | template.variables | variant.variables
             yield from find_overlong(loc, text, constants, template.overflow, template.max_units)
 
 

@@ -23,6 +23,9 @@ ONE_PART_UNITS = 67
 """Rendered texts up to here cost one part for everybody (domain.md §3)."""
 
 MAX_UNITS = 500
+LINK_UNITS = 30
+"""A link counts so much at most while only the file is known: a channel with short links makes a long one short."""
+
 _LIBRARY = re.compile(r"[a-z0-9][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
 _VARIABLE = re.compile(r"\{([a-z][a-z0-9_]{0,31})(\|[^{}]*)?\}")
 _BRACES = re.compile(r"[{}｛｝]")
@@ -219,4 +222,4 @@ def find_overlong(
 
 
 def _constants(parts: Mapping[str, Any]) -> dict[str, str]:
-    return {**({"link": parts["link"]} if parts["link"] else {}), **parts["variables"]}
+    return {**({"link": parts["link"][:LINK_UNITS]} if parts["link"] else {}), **parts["variables"]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
@@ -62,8 +63,12 @@ class Tree:
     findings: list[Finding] = field(default_factory=list)
 
 
+@lru_cache(maxsize=64)
 def read_tree(text: str) -> Tree:
-    """Read YAML text; raises `NotYaml` with a place when it cannot be read at all."""
+    """Read YAML text; raises `NotYaml` with a place when it cannot be read at all.
+
+    One run reads the same records many times, and parsing costs 20 ms a page: the tree is kept; nobody changes it.
+    """
     try:
         return _Builder(text).build()
     except ReaderError as error:

@@ -1,19 +1,19 @@
 """Aliyun SMS (dysmsapi 2017-05-25): SendSms, SendBatchSms, QuerySendDetails, QuerySendStatistics, and its pushes.
 
-There is no idempotency key and no feed to pull: receipts and replies are pushed, and a request without an answer is
-looked for by phone number and day, where our batch id stands as OutId.
+There is no idempotency key and no feed to pull: receipts and replies are pushed. A request without an answer, and a
+message whose push was lost, is looked for by phone number and day, where our batch id stands as OutId.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
@@ -33,9 +33,10 @@ from chuda.providers.protocol import (
     ReceiptEvent,
     ReplyEvent,
     SendResult,
+    SilentMessage,
 )
 from chuda.providers.templated import TemplatedRequest, take_request_apart
-from chuda.providers.wire import DEADLINE_S, ask, open_client, read_retry_after, try_request
+from chuda.providers.wire import DEADLINE_S, ask, open_client, post, read_retry_after
 from chuda.records.filed import FiledTemplate
 
 PUSH_ANSWER = '{"code":0,"msg":"OK"}'
@@ -47,6 +48,7 @@ _QUERIES_AT_ONCE = 16
 _PAGE_SIZE = 50
 # A request that left shortly before midnight may be listed under the next day.
 _MIDNIGHT_MARGIN = timedelta(minutes=10)
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_.~-]+")
 _STATUS = {1: "accepted", 2: "failed", 3: "delivered"}
 _MALFORMED = "Aliyun's answer to {action} was not as documented; nothing was taken, repeat later"
 
@@ -83,7 +85,7 @@ class AliyunProvider:
             return refusal
         action = "SendSms" if request.is_one_text else "SendBatchSms"
         query, form = _one_text(batch_id, request) if request.is_one_text else _personal(batch_id, request)
-        answer = await try_request(self._client, self._request(action, query, form), self._deadline_s)
+        answer = await post(self._client, *self._signed(action, query, form), self._deadline_s)
         result = SendResult(answer) if isinstance(answer, MessageResult) else classify_answer(answer)
         return request.with_unfit(result)
 
@@ -118,8 +120,21 @@ class AliyunProvider:
         return DailyTotals(day, total, good, bad)
 
     async def receipts(self, cursor: str) -> Page[ReceiptEvent]:
-        """Nothing: Aliyun pushes its receipts (`read_receipt`)."""
+        """Nothing: Aliyun pushes its receipts (`read_receipt`), or tells them by number (`ask_receipts`)."""
         return Page([], cursor, more=False)
+
+    async def ask_receipts(self, messages: Sequence[SilentMessage]) -> Sequence[ReceiptEvent]:
+        """What QuerySendDetails lists as delivered or failed of these messages, each asked for by number and day."""
+        gate = asyncio.Semaphore(_QUERIES_AT_ONCE)
+
+        async def look(message: SilentMessage) -> ReceiptEvent | None:
+            async with gate:
+                rows = [row for day in _days(message.sent_at) for row in await self._details(message.phone, day)]
+            own = [row for row in rows if row.get("OutId") == message.batch_id and _status(row) != "accepted"]
+            return _told(message, own[0]) if own else None
+
+        found = await asyncio.gather(*(look(message) for message in messages))
+        return [event for event in found if event is not None]
 
     async def replies(self, cursor: str) -> Page[ReplyEvent]:
         """Nothing: Aliyun pushes its replies (`read_reply`)."""
@@ -160,7 +175,13 @@ class AliyunProvider:
         return dict(body)
 
     def _request(self, action: str, query: Mapping[str, str], form: Mapping[str, str] | None) -> httpx.Request:
-        body = urlencode(form).encode() if form else b""
+        target, headers, body = self._signed(action, query, form)
+        return self._client.build_request("POST", target, content=body, headers=headers)
+
+    def _signed(
+        self, action: str, query: Mapping[str, str], form: Mapping[str, str] | None
+    ) -> tuple[str, dict[str, str], bytes]:
+        body = encode_form(form or {})
         canonical = acs3.canonical_query(query)
         headers = {
             "host": self._host,
@@ -174,8 +195,16 @@ class AliyunProvider:
         }
         account = self._account
         sealed = acs3.authorization(account.key_id, account.key_secret, "POST", canonical, headers)
-        return self._client.build_request("POST", f"/?{canonical}", content=body,
-                                          headers={**headers, "authorization": sealed})  # fmt: skip
+        return f"/?{canonical}", {**headers, "authorization": sealed}, body
+
+
+def encode_form(fields: Mapping[str, str]) -> bytes:
+    """A form's body, as urllib's `urlencode` gives it in a third of the time: most of a batch's bytes are escaped."""
+    return b"&".join(name.encode() + b"=" + _UNSAFE.sub(_escaped, value.encode()) for name, value in fields.items())
+
+
+def _escaped(run: re.Match[bytes]) -> bytes:
+    return f"%{run[0].hex('%').upper()}".replace("%20", "+").encode()
 
 
 def _one_text(batch_id: str, request: TemplatedRequest) -> tuple[dict[str, str], None]:
@@ -224,6 +253,19 @@ def _days(since: datetime) -> list[date]:
 
 def _status(row: Mapping[str, Any]) -> str:
     return _STATUS.get(int(row.get("SendStatus", 1)), "accepted")
+
+
+def _told(message: SilentMessage, row: Mapping[str, Any]) -> ReceiptEvent:
+    """A row of QuerySendDetails as the receipt of the message it is about; it tells no size."""
+    return ReceiptEvent(
+        message_id=message.message_id,
+        phone=message.phone,
+        status="delivered" if _status(row) == "delivered" else "failed",
+        code=text_field(row, "ErrCode", is_needed=False),
+        parts=0,
+        reported_at=time_field(row, "ReceiveDate"),
+        batch_id=message.batch_id,
+    )
 
 
 def read_receipt(item: Mapping[str, Any]) -> ReceiptEvent:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 import httpx
@@ -23,9 +25,10 @@ from chuda.providers.protocol import (
     ReplyEvent,
     SendResult,
 )
-from chuda.providers.wire import DEADLINE_S, ask, open_client, read_retry_after, try_request
+from chuda.providers.wire import DEADLINE_S, ask, open_client, post, read_retry_after
 
 PAGE_SIZE = 1000
+_ACCEPTED = MessageResult("accepted")
 
 
 class GenericProvider:
@@ -37,6 +40,7 @@ class GenericProvider:
     ) -> None:  # fmt: skip
         self._client = open_client(endpoint, transport, trust_env)
         self._client.headers["Authorization"] = f"Bearer {token}"
+        self._sending = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._deadline_s = deadline_s
 
     async def send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
@@ -48,8 +52,8 @@ class GenericProvider:
                 for m in messages
             ],
         }
-        request = self._client.build_request("POST", "/messages", json=body)
-        answer = await try_request(self._client, request, self._deadline_s)
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        answer = await post(self._client, "/messages", self._sending, content, self._deadline_s)
         return SendResult(answer) if isinstance(answer, MessageResult) else classify_answer(answer)
 
     async def find(
@@ -143,7 +147,7 @@ def classify_answer(response: httpx.Response) -> SendResult:
 
 def _answered(item: dict[str, Any]) -> MessageResult:
     code = str(item["code"])
-    return MessageResult("accepted") if code == "OK" else MessageResult("rejected", code)
+    return _ACCEPTED if code == "OK" else MessageResult("rejected", code)
 
 
 def _found(item: dict[str, Any]) -> MessageResult:
@@ -151,6 +155,7 @@ def _found(item: dict[str, Any]) -> MessageResult:
     return MessageResult("accepted", str(item["status"]))
 
 
+@cache
 def _told_type(message_type: str) -> str:
     # An answer to a keyword is marketing to the outside.
     return rules_of(message_type).channel or message_type
@@ -178,11 +183,13 @@ def read_reply(item: Mapping[str, Any]) -> ReplyEvent:
 
 
 def read_click(item: Mapping[str, Any]) -> ClickEvent:
-    """One item of `/clicks`, pulled or pushed; raises `Unreadable`."""
-    return ClickEvent(
-        text_field(item, "message_id", is_needed=False),
-        text_field(item, "phone"),
-        text_field(item, "link", is_needed=False),
-        time_field(item, "clicked_at"),
-        text_field(item, "user_agent", is_needed=False),
-    )
+    """One item of `/clicks`, pulled or pushed, that says whose click it was or at least on which link.
+
+    Raises:
+        Unreadable: it says neither.
+    """
+    message_id, phone, link = (text_field(item, name, is_needed=False) for name in ("message_id", "phone", "link"))
+    if not (message_id or phone or link):
+        raise Unreadable("phone_missing")
+    agent = text_field(item, "user_agent", is_needed=False)
+    return ClickEvent(message_id, phone, link, time_field(item, "clicked_at"), agent)

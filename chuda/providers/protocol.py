@@ -134,6 +134,28 @@ class TellsBalance(Protocol):
         """Credit left in CNY."""
 
 
+@dataclass(frozen=True, slots=True)
+class SilentMessage:
+    """A message that was accepted and of which nothing has been heard since `sent_at`."""
+
+    message_id: str
+    batch_id: str
+    phone: str = field(repr=False)
+    sent_at: datetime
+
+
+@runtime_checkable
+class TellsByNumber(Protocol):
+    """A provider without a feed of receipts, that tells what became of a message when asked by its number."""
+
+    async def ask_receipts(self, messages: Sequence[SilentMessage]) -> Sequence[ReceiptEvent]:
+        """The receipts of those of the messages that have one by now.
+
+        Raises:
+            ProviderTrouble: it did not answer; asking again is safe.
+        """
+
+
 class Provider(Protocol):
     """One account at one provider, spoken to over the network; every request ends within a deadline."""
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 ALGORITHM = "TC3-HMAC-SHA256"
 
@@ -22,10 +23,15 @@ def sign(canonical: str, secret_key: str, service: str, timestamp: int) -> str:
     day = datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d")
     hashed = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = f"{ALGORITHM}\n{timestamp}\n{day}/{service}/tc3_request\n{hashed}"
+    return hmac.digest(_day_key(secret_key, service, day), to_sign.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=16)
+def _day_key(secret_key: str, service: str, day: str) -> bytes:
     key = f"TC3{secret_key}".encode()
     for step in (day, service, "tc3_request"):
-        key = hmac.new(key, step.encode(), hashlib.sha256).digest()
-    return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
+        key = hmac.digest(key, step.encode(), "sha256")
+    return key
 
 
 def authorization(

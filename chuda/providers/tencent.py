@@ -33,7 +33,7 @@ from chuda.providers.protocol import (
     SendResult,
 )
 from chuda.providers.templated import TemplatedRequest, take_request_apart
-from chuda.providers.wire import DEADLINE_S, Pace, ask, open_client, read_retry_after, try_request
+from chuda.providers.wire import DEADLINE_S, Pace, ask, open_client, post, read_retry_after
 from chuda.records.filed import FiledTemplate
 
 PUSH_ANSWER = '{"result":0,"errmsg":"OK"}'
@@ -92,7 +92,8 @@ class TencentProvider:
             "TemplateParamSet": [value for _, value in sorted(filed.parameters, key=_number)],
             "SessionContext": batch_id,
         }
-        answer = await try_request(self._client, self._request("SendSms", body), self._deadline_s)
+        headers, content = self._signed("SendSms", body)
+        answer = await post(self._client, "/", headers, content, self._deadline_s)
         result = SendResult(answer) if isinstance(answer, MessageResult) else classify_answer(answer, request)
         return request.with_unfit(result)
 
@@ -179,14 +180,17 @@ class TencentProvider:
         return dict(said)
 
     def _request(self, action: str, body: Mapping[str, object]) -> httpx.Request:
+        headers, content = self._signed(action, body)
+        return self._client.build_request("POST", "/", content=content, headers=headers)
+
+    def _signed(self, action: str, body: Mapping[str, object]) -> tuple[dict[str, str], bytes]:
         account = self._account
         content = json.dumps(body, ensure_ascii=False).encode()
         timestamp = int(self._clock.now().timestamp())
         signed = {"content-type": _JSON, "host": self._host, "x-tc-action": action}
         sealed = tc3.authorization(account.secret_id, account.secret_key, _SERVICE, timestamp, signed, content)
-        headers = {**signed, "x-tc-version": _VERSION, "x-tc-timestamp": str(timestamp),
-                   "x-tc-region": account.region, "authorization": sealed}  # fmt: skip
-        return self._client.build_request("POST", "/", content=content, headers=headers)
+        return {**signed, "x-tc-version": _VERSION, "x-tc-timestamp": str(timestamp),
+                "x-tc-region": account.region, "authorization": sealed}, content  # fmt: skip
 
 
 def classify_answer(response: httpx.Response, request: TemplatedRequest) -> SendResult:

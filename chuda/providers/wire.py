@@ -1,20 +1,23 @@
 """How a request leaves, for every adapter: one client, a deadline for the whole request, and what a failure proves.
 
-The transport is aiohttp under httpx's interface (six times as fast as httpx's own). `httpx-aiohttp` reports a
-connection that broke *after* the request had left as `httpx.ConnectTimeout`, which reads as "not sent" and would send
-the same messages again. `SafeTransport` looks at the error underneath and tells the two apart.
+The transport is aiohttp under httpx's interface (six times as fast as httpx's own). Sends go to it directly (`post`):
+what httpx does around a request (redirects, cookies, authentication, merging of addresses and headers) costs more than
+the request itself, and a send wants none of it. Why a request failed is read from aiohttp's own error: `httpx-aiohttp`
+reports a connection that broke *after* the request had left as `httpx.ConnectTimeout`, which reads as "not sent" and
+would send the same messages again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
 from chuda.errors import ProviderTrouble
 from chuda.providers.protocol import MessageResult
@@ -38,11 +41,12 @@ _NEVER_CONNECTED = (
 
 
 class SafeTransport(httpx.AsyncBaseTransport):
-    """The aiohttp transport with errors that say truly whether anything was sent; answers are read whole."""
+    """aiohttp under httpx's interface, with errors that say truly whether anything was sent; answers are read whole."""
 
     def __init__(self, proxy: str | None = None) -> None:
-        limits = httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_S)
-        self._inner = AiohttpTransport(limits=limits, proxy=httpx.Proxy(proxy) if proxy else None)
+        self._proxy = proxy
+        self._tls = httpx.create_ssl_context()
+        self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Make one request; raises httpx's errors only.
@@ -51,31 +55,72 @@ class SafeTransport(httpx.AsyncBaseTransport):
             httpx.ConnectError: nothing was sent.
             httpx.ReadError: it may have been sent.
         """
+        address = URL(str(request.url), encoded=True)
+        answer = await self.exchange(request.method, address, request.headers, await request.aread())
+        answer.request = request
+        return answer
+
+    async def exchange(self, method: str, address: URL, headers: Mapping[str, str], body: bytes) -> httpx.Response:
+        """The same without a request object."""
+        session = self._session or self._open()
         try:
-            answer = await self._inner.handle_async_request(request)
-            try:
-                body = b"".join([chunk async for chunk in answer.aiter_raw()])
-            finally:
-                await answer.aclose()
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            async with session.request(
+                method, address, headers=headers, data=body or None, allow_redirects=False, proxy=self._proxy
+            ) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, OSError) as error:
             raise _as_it_was(error) from error
-        return httpx.Response(answer.status_code, headers=answer.headers, content=body, request=request)
+        return httpx.Response(answer.status, headers=answer.raw_headers, content=content)
 
     async def aclose(self) -> None:
         """Give back the connections."""
-        await self._inner.aclose()
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        # Not before there is a running loop; httpx undoes the compression of an answer, and knows these two.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_S, ssl=self._tls),
+            timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_connect=_CONNECT_S),
+            headers={"Accept-Encoding": "gzip, deflate"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+        return self._session
 
 
 def _as_it_was(error: Exception) -> httpx.TransportError:
-    cause = error.__cause__ if isinstance(error, httpx.HTTPError) else error
-    if isinstance(cause, _NEVER_CONNECTED):
-        return httpx.ConnectError(type(cause).__name__)
-    return httpx.ReadError(type(cause or error).__name__)
+    if isinstance(error, _NEVER_CONNECTED):
+        return httpx.ConnectError(type(error).__name__)
+    return httpx.ReadError(type(error).__name__)
+
+
+class ProviderClient(httpx.AsyncClient):
+    """A client for one provider's endpoint: httpx's, and `post_once` for sends."""
+
+    def __init__(self, endpoint: str, transport: httpx.AsyncBaseTransport) -> None:
+        timeout = httpx.Timeout(DEADLINE_S, connect=_CONNECT_S, pool=_CONNECT_S)
+        super().__init__(base_url=endpoint, timeout=timeout, transport=transport, trust_env=False)
+        self._wire = transport if isinstance(transport, SafeTransport) else None
+        self._base = str(self.base_url).rstrip("/")
+
+    async def post_once(self, target: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
+        """Post `body` with exactly these headers (and those every request needs); raises httpx's errors.
+
+        Args:
+            target: path and query below the endpoint, percent-encoded.
+            headers: what the request says beside Host, Content-Length and the like.
+            body: the bytes to post.
+        """
+        if self._wire is None:
+            return await self.post(target, headers=headers, content=body)
+        address = URL(f"{self._base}{target}", encoded=True)
+        return await self._wire.exchange("POST", address, headers, body)
 
 
 def open_client(
     endpoint: str, transport: httpx.AsyncBaseTransport | None = None, trust_env: bool = True
-) -> httpx.AsyncClient:
+) -> ProviderClient:
     """A client for one provider's endpoint.
 
     Args:
@@ -85,12 +130,7 @@ def open_client(
     """
     # It would write every address asked for into the log, and Aliyun's hold phone numbers.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    return httpx.AsyncClient(
-        base_url=endpoint,
-        timeout=httpx.Timeout(DEADLINE_S, connect=_CONNECT_S, pool=_CONNECT_S),
-        transport=transport or SafeTransport(_proxy_for(endpoint) if trust_env else None),
-        trust_env=False,
-    )
+    return ProviderClient(endpoint, transport or SafeTransport(_proxy_for(endpoint) if trust_env else None))
 
 
 def read_retry_after(response: httpx.Response) -> float:
@@ -121,13 +161,24 @@ def _proxy_for(endpoint: str) -> str | None:
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
+async def post(
+    client: ProviderClient, target: str, headers: Mapping[str, str], body: bytes, deadline_s: float
+) -> httpx.Response | MessageResult:
+    """Send once, within `deadline_s` in all; see `ProviderClient.post_once` and `try_request`."""
+    return await _within(client.post_once(target, headers, body), deadline_s)
+
+
 async def try_request(
     client: httpx.AsyncClient, request: httpx.Request, deadline_s: float
 ) -> httpx.Response | MessageResult:
     """Make one request within `deadline_s` in all; instead of an answer, what its failure proves about it."""
+    return await _within(client.send(request), deadline_s)
+
+
+async def _within(exchange: Awaitable[httpx.Response], deadline_s: float) -> httpx.Response | MessageResult:
     try:
         async with asyncio.timeout(deadline_s):
-            return await client.send(request)
+            return await exchange
     except NOT_SENT as error:
         return MessageResult("not_sent", type(error).__name__)
     except httpx.HTTPError as error:

@@ -111,6 +111,10 @@ class ChannelRecord(FileModel):
     links: LinkRule = Field("filed", description="链接：none 不许，filed 仅报备过的，text 正文里，variables 变量里也可")
     filed_links: Items[Url] = Field((), description="报备过的链接")
     click_tracking: ClickTracking = Field("none", description="点击统计方式")
+    short_links: Url | None = Field(
+        None, description="自有短链域名，如 https://cy.example；每条短信一个短链，由 chuda feedback serve 跳转"
+    )
+    link_targets: Items[Url] = Field((), description="短链只许跳到这些地址或其下的页面")
     coverage: Distinct[Region] = Field(("CN",), description="覆盖地区")
     definitive_query: Flag = Field(False, description="状态查询是否可靠到“查无”即未发送")
     query_grace_seconds: Annotated[int, Whole(1, 86_400)] = Field(300, description="提交多久以后查询才算数")
@@ -131,6 +135,7 @@ class ChannelRecord(FileModel):
         yield from _check_credentials(parts)
         yield from _check_limits(parts)
         yield from _check_links(parts)
+        yield from _check_short_links(parts)
         yield from _check_templates(parts)
 
     @property
@@ -213,6 +218,33 @@ def _check_links(parts: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("click_tracking",), "tracking_without_links")
     if parts["click_tracking"] == "per_message" and parts["links"] in ("filed", "text"):
         yield Finding(("click_tracking",), "tracking_needs_variable_links", {"links": parts["links"]})
+
+
+def _check_short_links(parts: Mapping[str, Any]) -> Iterator[Finding]:
+    """Own links are per message, lead only where they may, and stand in the filed texts as address + variable."""
+    if not {"short_links", "link_targets", "click_tracking", "adapter", "variables_allowed"} <= parts.keys():
+        return
+    base, targets = parts["short_links"], parts["link_targets"]
+    if base is None:
+        if targets:
+            yield Finding(("link_targets",), "link_targets_unused", on_key=True)
+        return
+    if parts["click_tracking"] != "per_message" or not parts["variables_allowed"]:
+        yield Finding(("short_links",), "short_links_need_per_message")
+    if not base.startswith("https://") and not is_loopback(base):
+        yield Finding(("short_links",), "short_links_not_https")
+    if "?" in base or "#" in base:
+        yield Finding(("short_links",), "short_links_not_plain")
+    if not targets:
+        yield Finding(("short_links",), "link_targets_missing")
+    filed = parts.get("filed_templates", ())
+    if BATCH_RULES[parts["adapter"]] != "any" and filed and not any(_holds_code(each, base) for each in filed):
+        yield Finding(("short_links",), "short_links_not_filed", {"base": base.rstrip("/")})
+
+
+def _holds_code(template: FiledTemplate, base: str) -> bool:
+    """Whether a filed text has the address written out and only the code as a variable, as providers want it."""
+    return re.search(rf"{re.escape(base.rstrip('/'))}/\$?\{{\w+\}}", template.text) is not None
 
 
 def _check_templates(parts: Mapping[str, Any]) -> Iterator[Finding]:

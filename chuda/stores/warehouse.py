@@ -70,6 +70,8 @@ class Warehouse:
         """
         with self.write() as connection:
             connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{draft_id}"')
+            # Drafts live for minutes: packing them costs more than all they hold. Tokens and texts pack badly anyway.
+            connection.execute("SET force_compression = 'uncompressed'")
             connection.execute(f"SET search_path = '{draft_id},main'")
             yield connection
 

@@ -119,10 +119,12 @@ def send(plan_id: PlanId, wait: Annotated[bool, typer.Option(help="wait for the 
             reports = asyncio.run(send_plan(workspace, plan_id, wait, progress))
         for one in reports:
             at = one.resume_at.isoformat(timespec="minutes") if one.resume_at else ""
-            data = {"stop": one.stop, "requests": one.requests, "adopted": one.adopted, "resume_at": at}
+            note = f"\n{one.note}" if one.note else ""
+            data = {"stop": one.stop, "requests": one.requests, "adopted": one.adopted, "resume_at": at,
+                    "note": one.note}  # fmt: skip
             why = say(*_STOPS.get(one.stop, (one.stop, one.stop)))
             following = say(f"，下次 {at}", f", next {at}") if at else ""
-            show(data, f"{one.stop}: {why}; {one.requests} {say('个请求', 'requests')}{following}")
+            show(data, f"{one.stop}: {why}; {one.requests} {say('个请求', 'requests')}{following}{note}")
     status(plan_id)
 
 

@@ -1,17 +1,20 @@
-"""Commands around channels: records and scorecards, tests, test phones, proofs, credit."""
+"""Commands around channels: records and scorecards, tests, canaries, bills, credit."""
 
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.output import StageLines, console, is_json, say, show, show_table
+from chuda.errors import UsageError
+from flows.commands.output import StageLines, console, is_json, language, say, show, show_table
 
 if TYPE_CHECKING:
+    from chuda.stores.ledger.channels import Verdict
     from chuda.workspace import Workspace
 
 ChannelName = Annotated[str, typer.Argument(help="channel name, as `chuda channel list` shows it")]
@@ -20,18 +23,13 @@ _STATES = {"passed": "通过", "failed": "未通过", "pending": "未完成", "e
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    app.command()(proof)
     group = typer.Typer(help="渠道 / channels", no_args_is_help=True)
     for command, function in (
         ("list", list_channels), ("check", check), ("test", test), ("canary", canary), ("switch", switch),
-        ("return", give_back), ("bill", bill), ("balance", balance),
+        ("return", give_back), ("bill", bill), ("balance", balance), ("report", report),
     ):  # fmt: skip
         group.command(command)(function)
     app.add_typer(group, name="channel")
-    phones = typer.Typer(help="测试手机 / test phones", no_args_is_help=True)
-    for command, run in (("add", add_phones), ("list", list_phones), ("remove", remove_phone)):
-        phones.command(command)(run)
-    app.add_typer(phones, name="testphone")
 
 
 def list_channels() -> None:
@@ -92,6 +90,7 @@ def check(name: ChannelName) -> None:
         tests.append((stage, _state(found.state), since, until if found.state != "pending" else "", found.test_id))
     columns = say("测试,结论,日期,有效至,证据", "test,verdict,on,until,evidence").split(",")
     show_table(say("测试", "tests"), columns, tests)
+    _show_verdicts([verdict for verdict in verdicts if any(verdict.test_id == row[4] for row in tests)])
     reasons = [reason for kind in record.message_types for reason in reasons_against(record, kind, verdicts, now)]
     if reasons:
         raise Refused("\n".join(dict.fromkeys(say(reason.zh, reason.en) for reason in reasons)))
@@ -100,11 +99,27 @@ def check(name: ChannelName) -> None:
 
 
 def test(
-    name: ChannelName,
+    name: Annotated[
+        str | None, typer.Argument(help="channel, as `chuda channel list` shows it; or a simulated company")
+    ] = None,
     wait: Annotated[bool, typer.Option(help="wait until the test is over; instant in simulated time")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="approve its sends; enough for simulator channels only")] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="try the simulated companies, good and bad, in a workspace of its own")
+    ] = False,
+    folder: Annotated[Path, typer.Option(help="with --simulated: where it works; laid out afresh")] = Path(
+        "data/channels"
+    ),
 ) -> None:
-    """Begin the three-stage test of a channel, or take up the one that runs; do what is due and say what comes next."""
+    """Begin the three-stage test of a channel, or take up the one that runs; do what is due and say what comes next.
+
+    With --simulated: a good company and five bad ones through test, canary and bill, offline, in simulated time.
+    """
+    if simulated:
+        try_companies(folder, [name] if name else [])
+        return
+    if name is None:
+        raise UsageError(say("写上渠道名，或 --simulated", "name the channel, or say --simulated"))
     from chuda.workspace import open_workspace
     from flows.campaign import listening
     from flows.channels import test_channel
@@ -115,10 +130,36 @@ def test(
         show_test(workspace, test_id)
 
 
+def try_companies(folder: Path, names: list[str]) -> None:
+    """Run the trial and print what became of each company, and where the page is that says why."""
+    import os
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "state" / "prefect").mkdir(parents=True, mode=0o700)
+    os.environ["PREFECT_HOME"] = str((folder / "state" / "prefect").absolute())
+    from chuda.settings import read_settings
+    from flows.campaign import listening
+    from flows.trial import choose_companies, find_outcomes, prepare_trial, running_companies, try_channels
+
+    companies = choose_companies(read_settings().reference, names)
+    prepare_trial(folder, companies)
+    with running_companies(folder, companies) as endpoints, listening(StageLines()):
+        page = try_channels(str(folder), endpoints, language())
+    rows = [
+        (each.channel, say(each.zh, each.en), each.found_by or say("没有问题", "nothing found"), each.messages,
+         say("是", "yes") if each.is_as_meant else say("否", "NO"))
+        for each in find_outcomes(companies)
+    ]  # fmt: skip
+    columns = say(
+        "公司,实情,由谁发现,多少条后,符合预期", "company,what it does,found by,after messages,as meant"
+    ).split(",")
+    show_table(say("渠道试验", "trial of channels"), columns, rows)
+    show({"page": page}, say("对比页：", "comparison: ") + page)
+
+
 def show_test(workspace: Workspace, test_id: str) -> None:
     """Print the verdicts of a test with what was measured, and when it goes on."""
-    import json
-
     from chuda.clock import from_us, to_us
     from chuda.stores.ledger.channels import steps_of, verdicts_of
     from tasks.channels.testing import next_moment
@@ -126,20 +167,7 @@ def show_test(workspace: Workspace, test_id: str) -> None:
     with workspace.ledger.read() as ledger:
         verdicts = [verdict for verdict in verdicts_of(ledger) if verdict.test_id == test_id]
         steps = steps_of(ledger, test_id)
-    for verdict in verdicts:
-        said = json.loads(verdict.evidence)
-        limits = say(said.get("limits_zh", ""), said.get("limits_en", ""))
-        data = {
-            "test": test_id,
-            "stage": verdict.stage,
-            "verdict": verdict.verdict,
-            "messages": verdict.messages,
-            **said,
-        }
-        mark = {"passed": "✓", "failed": "✗"}.get(verdict.verdict, "…")
-        show(data, f" {mark} {verdict.stage} {_state(verdict.verdict)}: {say(said['zh'], said['en'])}")
-        if limits and not is_json():
-            console.print(f"   {limits}", style="dim", markup=False)
+    _show_verdicts(verdicts)
     moment_us = next_moment(steps, to_us(workspace.clock.now()))
     if moment_us is None:
         show({"test": test_id, "next": None}, f"{test_id}: {say('测试结束', 'over')}")
@@ -147,6 +175,30 @@ def show_test(workspace: Workspace, test_id: str) -> None:
     waiting = ", ".join(step.plan_id for step in steps if step.state == "open")
     at = f"{from_us(moment_us):%Y-%m-%d %H:%M}"
     show({"test": test_id, "next": at, "plans": waiting}, f"{test_id}: {say('下一步', 'next')} {at}  ({waiting})")
+
+
+def _show_verdicts(verdicts: Sequence[Verdict]) -> None:
+    import json
+
+    for verdict in verdicts:
+        said = json.loads(verdict.evidence)
+        limits = say(said.get("limits_zh", ""), said.get("limits_en", ""))
+        mark = {"passed": "✓", "failed": "✗"}.get(verdict.verdict, "…")
+        data = {"test": verdict.test_id, "stage": verdict.stage, "verdict": verdict.verdict}
+        show(data | {"messages": verdict.messages, **said},
+             f" {mark} {verdict.stage} {_state(verdict.verdict)}: {say(said['zh'], said['en'])}")  # fmt: skip
+        if limits and not is_json():
+            console.print(f"   {limits}", style="dim", markup=False)
+
+
+def report() -> None:
+    """Write the HTML page that compares the channels: which may be used, why not, on what evidence, and the bills."""
+    from tasks.kpi.stage import refresh_kpis
+    from tasks.reports.stage import write_channels
+
+    refresh_kpis.fn()
+    result = write_channels.fn(language())
+    show(dict(result.details), result.details["path"])
 
 
 def canary(
@@ -196,7 +248,7 @@ def _show_canaries(workspace: Workspace) -> None:
 
 def switch(
     name: ChannelName,
-    carrier: Annotated[str, typer.Argument(help="mobile, unicom, telecom or broadnet")],
+    carrier: Annotated[str, typer.Argument(help="mobile 移动, unicom 联通, telecom 电信 or broadnet 广电")],
     province: Annotated[str, typer.Argument(help="as in the reports, e.g. 河南")],
     reason: Annotated[str, typer.Option(help="why")] = "by hand",
 ) -> None:
@@ -204,10 +256,12 @@ def switch(
     from chuda.clock import to_us
     from chuda.stores.ledger.channels import Route, open_route
     from chuda.workspace import open_workspace
+    from tasks.channels.cells import read_cell
     from tasks.channels.stage import find_channel
 
     with open_workspace() as workspace:
         find_channel(workspace.settings, name)
+        carrier, province = read_cell(carrier, province)
         now_us = to_us(workspace.clock.now())
         with workspace.ledger.write() as ledger:
             is_new = open_route(ledger, Route(name, carrier, province, reason, "{}", now_us))
@@ -218,16 +272,17 @@ def switch(
 
 def give_back(
     name: ChannelName,
-    carrier: Annotated[str, typer.Argument(help="mobile, unicom, telecom or broadnet")],
+    carrier: Annotated[str, typer.Argument(help="mobile 移动, unicom 联通, telecom 电信 or broadnet 广电")],
     province: Annotated[str, typer.Argument(help="as in the reports, e.g. 河南")],
 ) -> None:
     """Let a cell use its own channel again."""
     from chuda.clock import to_us
-    from chuda.errors import UsageError
     from chuda.stores.ledger.channels import end_route, open_routes
     from chuda.workspace import open_workspace
+    from tasks.channels.cells import read_cell
 
     with open_workspace() as workspace, workspace.ledger.write() as ledger:
+        carrier, province = read_cell(carrier, province)
         found = [r for r in open_routes(ledger) if (r.channel, r.carrier, r.province) == (name, carrier, province)]
         if not found:
             raise UsageError(
@@ -244,32 +299,45 @@ def bill(
     day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day it is for")] = None,
 ) -> None:
     """Reconcile a day's bill with our ledger and the provider's figures, and explain each difference by message."""
-    from chuda.errors import UsageError
     from chuda.workspace import open_workspace
-    from tasks.channels.billing import KINDS
-    from tasks.channels.stage import ask_statistics, reconcile
+    from tasks.channels.billing import KINDS, count_three_ways
+    from tasks.channels.stage import ask_statistics, find_channel, reconcile
 
     if day is None:
         raise UsageError(say("写上 --day 日期", "name the day with --day"))
-    ask_statistics.fn(400)
+    ask_statistics.fn(400, name)
     result = reconcile.fn(name, f"{day:%Y-%m-%d}", str(file) if file else None)
     with open_workspace() as workspace, workspace.warehouse.read() as connection:
-        told = connection.execute(
-            "SELECT parts FROM provider_total WHERE channel = ? AND day = ?", [name, day.date()]
-        ).fetchone()
+        record = find_channel(workspace.settings, name)
+        price, mode = record.price_cny_per_part, record.billing
+        ways = count_three_ways(connection, name, day.date(), mode, price)
         rows = connection.execute(
             "SELECT kind, message, parts_ours, parts_billed FROM bill_difference WHERE channel = ? AND day = ? "
             "ORDER BY kind, message LIMIT 20", [name, day.date()],
         ).fetchall()  # fmt: skip
-    counts = [(say(*KINDS[kind]), text) for kind, text in result.details.items() if kind in KINDS]
-    show_table(say("差异", "differences"), say("原因,条数与差", "cause,messages and parts").split(","), counts)
+    columns = say("来源,条数,金额（元）", "source,parts,CNY").split(",")
+    shown = [(_way(way, mode), parts, None if cny is None else f"{cny:,.2f}") for way, parts, cny in ways]
+    show_table(f"{name} {day:%Y-%m-%d}", columns, shown)
+    counts = [(say(*KINDS[kind]), *text.split()) for kind, text in result.details.items() if kind in KINDS]
+    if not counts:
+        show({"channel": name, "day": f"{day:%Y-%m-%d}", "differences": 0}, say("账单与我方一致", "the bill agrees"))
+        return
+    show_table(say("差异", "differences"), say("原因,消息,条数,金额", "cause,messages,parts,CNY").split(","), counts)
     columns = say("原因,消息,我方,账单", "cause,message,ours,billed").split(",")
     show_table(
         say("逐条（前 20）", "by message (first 20)"), columns, [(say(*KINDS[row[0]]), *row[1:]) for row in rows]
     )
-    figures = {"bill": int(result.details["billed"]), "statistics": told[0] if told else None}
-    said = say("账单 {bill} 条，平台统计 {statistics} 条", "bill {bill} parts, statistics {statistics} parts")
-    show({"channel": name, "day": f"{day:%Y-%m-%d}", **figures}, said.format(**figures))
+
+
+def _way(way: str, mode: str) -> str:
+    own = say("（合同）", " (your contract)")
+    return {
+        "submitted": say("我方，按提交", "ours, as submitted") + (own if mode == "submitted" else ""),
+        "delivered": say("我方，按送达", "ours, as delivered") + (own if mode == "delivered" else ""),
+        "receipts": say("平台回执", "the provider's receipts"),
+        "statistics": say("平台统计", "the provider's statistics"),
+        "bill": say("账单", "the bill"),
+    }[way]
 
 
 def balance(name: Annotated[str | None, typer.Argument(help="channel; without one all")] = None) -> None:
@@ -301,68 +369,3 @@ def balance(name: Annotated[str | None, typer.Argument(help="channel; without on
             )
             rows.append((each, "" if left is None else f"{left:,}", "" if parts is None else f"{parts:,}", note))
     show_table(say("余额", "credit"), say("渠道,余额（元）,够发条数,说明", "channel,CNY,parts,note").split(","), rows)
-
-
-def proof(
-    plan_id: Annotated[str, typer.Argument(help="plan id, as `chuda plan` prints it")],
-    yes: Annotated[bool, typer.Option("--yes", help="approve; enough for simulator channels only")] = False,
-    number: Annotated[int, typer.Option(min=1, help="2 sends the same a second time, and so on")] = 1,
-) -> None:
-    """Send each variant of a plan to the test phones, in the words most people get; outside the caps."""
-    from flows.campaign import listening
-    from flows.channels import send_proofs
-
-    with listening(StageLines()):
-        plans = send_proofs(plan_id, getpass.getuser() if yes else None, number)
-    hint = (
-        say("已发到测试手机", "sent to the test phones") if yes else say("待批准：chuda approve", "next: chuda approve")
-    )
-    show({"plans": plans}, f"{hint}  {' '.join(plans)}")
-
-
-def add_phones(
-    numbers: Annotated[list[str] | None, typer.Argument(help="the numbers; or --file")] = None,
-    agreed: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="the day their owners agreed")] = None,
-    file: Annotated[Path | None, typer.Option(help="a file with one number a line")] = None,
-    note: Annotated[str, typer.Option(help="whose they are; no name, no number")] = "",
-) -> None:
-    """Put test phones on record; their numbers go into the vault and nowhere else."""
-    from chuda.errors import UsageError
-    from chuda.workspace import open_workspace
-    from tasks.channels.phones import group_of, register_phones
-
-    listed = list(numbers or []) + (file.read_text(encoding="utf-8").split() if file else [])
-    if agreed is None or not listed:
-        raise UsageError(
-            say("写上号码和 --agreed 同意日期", "name the numbers, and the day of agreement with --agreed")
-        )
-    with open_workspace() as workspace:
-        phones = register_phones(workspace, listed, agreed.date(), note)
-    rows = [(phone.shown, group_of(phone), phone.province, phone.agreed_on) for phone in phones]
-    show_table(
-        say("已登记", "on record"), say("号码,运营商,省份,同意日期", "phone,carrier,province,agreed").split(","), rows
-    )
-
-
-def list_phones() -> None:
-    """All test phones, masked."""
-    from chuda.stores.ledger.channels import test_phones
-    from chuda.workspace import open_workspace
-    from tasks.channels.phones import group_of
-
-    with open_workspace() as workspace, workspace.ledger.read() as ledger:
-        rows = [
-            (phone.shown, group_of(phone), phone.province, phone.agreed_on, phone.note) for phone in test_phones(ledger)
-        ]
-    columns = say("号码,运营商,省份,同意日期,备注", "phone,carrier,province,agreed,note").split(",")
-    show_table(say("测试手机", "test phones"), columns, rows)
-
-
-def remove_phone(person: Annotated[str, typer.Argument(help="phone or token")]) -> None:
-    """Take a test phone off the record: it gets no more tests."""
-    from chuda.workspace import open_workspace
-    from tasks.channels.phones import forget_phone
-
-    with open_workspace() as workspace:
-        shown = forget_phone(workspace, person)
-    show({"phone": shown}, f"{shown} {say('已移除', 'removed')}")

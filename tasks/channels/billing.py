@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from chuda.stores.warehouse import add_token_macro
 
 _HERE = Path(__file__).parent
 _RECONCILE = (_HERE / "reconcile_bill.sql").read_text(encoding="utf-8")
+_COUNT_DUE = (_HERE / "count_due.sql").read_text(encoding="utf-8")
+_DUE = (_HERE / "message_due.sql").read_text(encoding="utf-8")
+_THREE_WAYS = (_HERE / "three_ways.sql").read_text(encoding="utf-8")
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "message_id": ("message_id", "消息编号", "消息id", "msgid", "outid", "客户消息编号"),
     "phone": ("phone", "mobile", "手机号", "手机号码", "接收号码", "phonenumber"),
@@ -30,6 +34,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "failed_but_billed": ("未送达却计费", "failed, but charged"),
     "no_receipt_but_billed": ("没有回执却计费", "no receipt, but charged"),
     "not_accepted_but_billed": ("未受理却计费", "not accepted, but charged"),
+    "price_differs": ("单价不同", "another price"),
     "outcome_unknown": ("我方结果未知，账单说收了", "our outcome is unknown; the bill says it was taken"),
     "not_ours": ("不是我们发的", "not one of our messages"),
     "not_billed": ("应计费而账单没有", "due, but not in the bill"),
@@ -38,12 +43,26 @@ KINDS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How many messages of a day differ in one way, and by how many parts (billed less ours)."""
+    """How many messages of a day differ in one way, by how many parts and how much money (billed less ours)."""
 
     day: date
     kind: str
     messages: int
     parts: int
+    cny: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a day of an account may cost: its messages, their parts as far as known, and those still open."""
+
+    messages: int
+    parts: int
+    open_parts: int
+
+    def beyond(self, told: int) -> int:
+        """By how many parts the provider's figure lies outside what may be due; 0 where it can be right."""
+        return max(0, told - self.parts - self.open_parts) or min(0, told - self.parts)
 
 
 def days_to_ask(connection: Any, channel: str, since: date) -> list[date]:
@@ -55,11 +74,30 @@ def days_to_ask(connection: Any, channel: str, since: date) -> list[date]:
     return [row[0] for row in rows]
 
 
+def keep_accounts(connection: Any, accounts: Mapping[str, str]) -> None:
+    """Keep which channels share an account at their provider, whose figures and bills are theirs together."""
+    rows = [[channel, account] for channel, account in accounts.items()]
+    if rows:
+        connection.executemany("INSERT OR REPLACE INTO channel_account VALUES (?, ?)", rows)
+
+
+def count_due(connection: Any, channel: str, day: date, billing: str) -> Due:
+    """What we know of a day of a channel's account, to hold the provider's figures against."""
+    connection.execute(_DUE)
+    row = connection.execute(_COUNT_DUE, {"channel": channel, "day": day, "billing": billing}).fetchone()
+    return Due(*map(int, row))
+
+
+def billed_parts(totals: DailyTotals, billing: str) -> int:
+    """The parts that a provider's figures charge under a billing mode."""
+    if billing == "delivered" and totals.delivered_parts is not None:
+        return totals.delivered_parts
+    return totals.parts
+
+
 def keep_totals(connection: Any, channel: str, billing: str, totals: DailyTotals, now: datetime) -> None:
     """Keep the provider's figures of a day; a later answer replaces an earlier one."""
-    parts = totals.parts
-    if billing == "delivered" and totals.delivered_parts is not None:
-        parts = totals.delivered_parts
+    parts = billed_parts(totals, billing)
     row = [channel, totals.day, parts, totals.delivered, totals.failed, totals.messages, totals.delivered_parts, now]
     connection.execute("INSERT OR REPLACE INTO provider_total VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
@@ -128,20 +166,39 @@ FROM incoming
 """
 
 
-def reconcile_bill(connection: Any, channel: str, day: date, billing: str) -> list[Difference]:
-    """Compare a kept bill with our ledger, keep each message that differs, and count them by kind."""
+def reconcile_bill(connection: Any, channel: str, day: date, billing: str, price: Decimal) -> list[Difference]:
+    """Compare a kept bill with our ledger, keep each message that differs, and count them by kind.
+
+    Args:
+        connection: a writing transaction of the warehouse.
+        channel: whose bill; the messages of the other channels of its account are known too.
+        day: in Asia/Shanghai.
+        billing: submitted or delivered.
+        price: CNY per part, which the bill's fees are held against where it has some.
+    """
     connection.execute("DELETE FROM bill_difference WHERE channel = ? AND day = ?", [channel, day])
-    values = {"channel": channel, "day": day, "billing": billing}
+    connection.execute(_DUE)
+    values = {"channel": channel, "day": day, "billing": billing, "price": price}
     connection.execute(
         "INSERT INTO bill_difference BY NAME SELECT $channel AS channel, $day AS day, * FROM (" + _RECONCILE + ")",
         values,
     )
     rows = connection.execute(
-        "SELECT kind, count(*), sum(parts_billed - parts_ours) FROM bill_difference WHERE channel = ? AND day = ? "
-        "GROUP BY kind ORDER BY abs(sum(parts_billed - parts_ours)) DESC, kind",
+        "SELECT kind, count(*), sum(parts_billed - parts_ours), sum(cny_billed - cny_ours) FROM bill_difference "
+        "WHERE channel = ? AND day = ? GROUP BY kind ORDER BY abs(sum(parts_billed - parts_ours)) DESC, kind",
         [channel, day],
     ).fetchall()
-    return [Difference(day, kind, int(messages), int(parts)) for kind, messages, parts in rows]
+    return [Difference(day, kind, int(messages), int(parts), cny) for kind, messages, parts, cny in rows]
+
+
+def count_three_ways(
+    connection: Any, channel: str, day: date, billing: str, price: Decimal
+) -> list[tuple[str, int | None, Decimal | None]]:
+    """A day of a channel's account as (way, parts, CNY): ours under both billing modes (submitted, delivered), the
+    provider's receipts, its statistics, its bill; None where nobody told."""
+    connection.execute(_DUE)
+    values = {"channel": channel, "day": day, "billing": billing, "price": price}
+    return [(way, parts, cny) for way, parts, cny in connection.execute(_THREE_WAYS, values).fetchall()]
 
 
 def sum_parts(differences: Sequence[Difference]) -> int:

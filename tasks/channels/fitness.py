@@ -32,6 +32,15 @@ class Reason:
     def __str__(self) -> str:
         return f"{self.zh} / {self.en}"
 
+    @property
+    def is_of_test(self) -> bool:
+        """Whether it is about a test of ours, which can be done."""
+        return self.code.startswith("test_")
+
+    def in_language(self, language: Lang) -> str:
+        """What it is and what to do, in one language."""
+        return self.zh if language == "zh" else self.en
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -91,16 +100,21 @@ def reasons_against(
         now: aware.
         signatures: what the business may sign with; None where that was looked at before.
     """
-    in_zh, in_en = (licence_problems(record, now.date(), Source(record.name, lang)) for lang in _LANGUAGES)
-    reasons = [
-        Reason(zh.code, f"{zh.message} – {zh.advice}", f"{en.message} – {en.advice}")
-        for zh, en in zip(in_zh, in_en, strict=True)
-        if zh.severity == "error"
-    ]
+    reasons = licence_reasons(record, now)
     if message_type == "marketing":
         reasons += _signature_reasons(record, signatures)
         reasons += _test_reasons(record, verdicts, now)
     return reasons
+
+
+def licence_reasons(record: ChannelRecord, now: datetime) -> list[Reason]:
+    """What the provider's licence on record lacks today; a simulator needs none."""
+    in_zh, in_en = (licence_problems(record, now.date(), Source(record.name, lang)) for lang in _LANGUAGES)
+    return [
+        Reason(zh.code, f"{zh.message} – {zh.advice}", f"{en.message} – {en.advice}")
+        for zh, en in zip(in_zh, in_en, strict=True)
+        if zh.severity == "error"
+    ]
 
 
 def _signature_reasons(record: ChannelRecord, signatures: frozenset[str] | None) -> list[Reason]:

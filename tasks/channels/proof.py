@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chuda.campaign.model import Campaign
 from chuda.errors import UsageError
+from chuda.keys import Keys
 from chuda.records.channel import ChannelRecord, MessageType
+from chuda.short_links import link_code, link_identity, link_pattern, make_link
+from chuda.stores.ledger import Connection as LedgerConnection
+from chuda.stores.ledger.short_links import PROOFS, KeptLink, keep_links
 from tasks.channels.probe import Probe
 
 # Of the texts of a variant the one most people get (the least personal), at equal counts the longest.
 _TEXTS = """
 WITH text AS (
-    SELECT coalesce(variant, '') AS variant, text, units FROM plan_message WHERE plan_id = $plan AND text IS NOT NULL
+    SELECT coalesce(variant, '') AS variant, regexp_replace(text, $link, $proof) AS text, units FROM plan_message
+    WHERE plan_id = $plan AND text IS NOT NULL
     UNION ALL
-    SELECT variant, text, units FROM plan_rollout_text WHERE plan_id = $plan
+    SELECT variant, regexp_replace(text, $link, $proof), units FROM plan_rollout_text WHERE plan_id = $plan
 ),
 counted AS (SELECT variant, text, max(units) AS units, count(*) AS people FROM text GROUP BY variant, text)
 SELECT variant, text, people FROM counted
@@ -33,7 +39,7 @@ class ProofText:
     message_type: MessageType
 
 
-def chosen_texts(connection: Any, plan_id: str) -> tuple[ChannelRecord, list[ProofText]]:
+def chosen_texts(connection: Any, plan_id: str, keys: Keys) -> tuple[ChannelRecord, list[ProofText]]:
     """The plan's channel as frozen with it, and one text per variant.
 
     Raises:
@@ -46,9 +52,26 @@ def chosen_texts(connection: Any, plan_id: str) -> tuple[ChannelRecord, list[Pro
         raise UsageError(f"there is no plan {plan_id}; `chuda calendar` lists plans")
     if row[0] == "test":
         raise UsageError(f"plan {plan_id} is a test or a proof itself; name the plan of a campaign")
-    texts = connection.execute(_TEXTS, {"plan": plan_id}).fetchall()
+    record = ChannelRecord.model_validate_json(row[1])
+    # Nobody's own short link goes to a test phone: their click would count as that person's.
+    base = record.short_links or ""
+    own = {"link": link_pattern(base) if base else "$^", "proof": make_link(base, proof_code(keys, plan_id))}
+    texts = connection.execute(_TEXTS, {"plan": plan_id, **own}).fetchall()
     proofs = [ProofText(variant, text, int(people), row[0]) for variant, text, people in texts]
-    return ChannelRecord.model_validate_json(row[1]), proofs
+    return record, proofs
+
+
+def proof_code(keys: Keys, plan_id: str) -> str:
+    """The code of the short link in a plan's proofs."""
+    return link_code(keys, link_identity(PROOFS, plan_id, None), PROOFS)
+
+
+def keep_proof_link(connection: Any, ledger: LedgerConnection, keys: Keys, plan_id: str, record: ChannelRecord) -> None:
+    """Let the short link of a plan's proofs lead where the plan's own will."""
+    campaign = connection.execute("SELECT campaign FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone()[0]
+    target = Campaign.model_validate_json(campaign).template.link
+    if record.short_links and target:
+        keep_links(ledger, record.name, target, [KeptLink(proof_code(keys, plan_id), PROOFS, 0)])
 
 
 def proof_probe(plan_id: str, number: int, record: ChannelRecord, text: ProofText, opens_at: datetime) -> Probe:

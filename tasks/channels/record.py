@@ -59,9 +59,10 @@ def keep_verdict(connection: Any, verdict: Verdict) -> None:
     """Show a verdict to analysts; that of the same stage of the same test is replaced. A failed test is an alarm."""
     connection.execute("DELETE FROM channel_judged WHERE test_id = ? AND stage = ?", [verdict.test_id, verdict.stage])
     said = json.loads(verdict.evidence)
+    measures = said.get("measures", said)
     row = [verdict.test_id, verdict.channel, verdict.stage, verdict.verdict, verdict.messages,
-           _first_attempts(said.get("measures", said)), said["zh"], said["en"], from_us(verdict.decided_us),
-           from_us(verdict.expires_us)]  # fmt: skip
+           count_first_attempts(measures), said["zh"], said["en"], from_us(verdict.decided_us),
+           from_us(verdict.expires_us), count_delivered(measures)]  # fmt: skip
     connection.execute(f"INSERT INTO channel_judged VALUES ({', '.join('?' for _ in row)})", row)
     subject = f"{verdict.channel} {verdict.stage}"
     if verdict.stage == "canary":
@@ -76,7 +77,14 @@ def keep_verdict(connection: Any, verdict: Verdict) -> None:
     ))  # fmt: skip
 
 
-def _first_attempts(measures: Mapping[str, Any]) -> int | None:
+def count_delivered(measures: Mapping[str, Any]) -> int | None:
+    """How many arrived at all, resends included, from whichever form the stage keeps it in."""
+    if "cells" in measures:
+        return sum(int(each["cell"]["delivered"]) for each in measures["cells"])
+    return int(measures["delivered"]) if "delivered" in measures else None
+
+
+def count_first_attempts(measures: Mapping[str, Any]) -> int | None:
     """How many arrived at the first attempt, from whichever form the stage keeps it in."""
     if "first_attempt" in measures:
         return int(measures["first_attempt"])

@@ -99,6 +99,13 @@ def _write_moved(connection: Any, routing: Routing) -> None:
     connection.unregister("incoming")
 
 
+def keep_standby(connection: Any, plan_id: str, channels: Sequence[ChannelRecord]) -> None:
+    """Keep which channels may take over, in order, what a plan's own channel has not sent."""
+    rows = [(plan_id, rank, each.name, each.model_dump_json()) for rank, each in enumerate(channels, start=1)]
+    if rows:
+        connection.executemany("INSERT INTO plan_standby VALUES (?, ?, ?, ?)", rows)
+
+
 def keep_routes(connection: Any, plan_id: str) -> None:
     """Keep which releases of a plan leave through another channel than its own."""
     connection.execute("INSERT INTO plan_route SELECT ?, number, channel, record FROM message_route", [plan_id])

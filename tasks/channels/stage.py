@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -31,14 +32,14 @@ from chuda.stores.ledger.channels import (
 from chuda.stores.ledger.releases import Control, find_control, set_control
 from chuda.workspace import Workspace, open_workspace
 from tasks.channels.asking import ask_totals
+from tasks.channels.bill_alarms import tell_bill, tell_statistics
 from tasks.channels.billing import (
-    Difference,
     days_to_ask,
+    keep_accounts,
     keep_bill,
     keep_totals,
     read_bill,
     reconcile_bill,
-    sum_parts,
 )
 from tasks.channels.canary import campaign_id_of, count_cells, find_ripe, judge_cells, thin_out, write_campaign
 from tasks.channels.evidence import judge_stage, write_verdict
@@ -46,8 +47,8 @@ from tasks.channels.fitness import HOLIDAY, refuse_unfit, standing_of
 from tasks.channels.lines import ChannelLines, load_channel_lines
 from tasks.channels.phones import pick_phones
 from tasks.channels.probe import Probe, probe_window, publish_probe
-from tasks.channels.proof import chosen_texts, proof_probe
-from tasks.channels.record import BILL, Alarm, clear_alarm, create_channel_tables, keep_verdict, raise_alarm
+from tasks.channels.proof import chosen_texts, keep_proof_link, proof_probe
+from tasks.channels.record import create_channel_tables, keep_verdict
 from tasks.channels.testing import Send, channels_by_type, ripe_stages, schedule_stress, schedule_test, stress_on
 from tasks.channels.texts import load_probe_texts
 from tasks.channels.watching import STAGE as CANARY
@@ -176,7 +177,11 @@ def judge_test(test_id: str) -> StageResult:
             verdicts[ripe[0]] = verdict.verdict
             if verdict.stage == "stress" and verdict.verdict == "pending" and verdict.messages:
                 added += _repeat(stage, record, test_id, steps, phones, lines)
-        return _result("channel_verdict", test_id, added, len(verdicts), **verdicts)
+        result = _result("channel_verdict", test_id, added, len(verdicts), **verdicts)
+        return replace(
+            result, rows_out=sum(each == "passed" for each in verdicts.values()),
+            rejected={f"{test_id} {name} {each}": 1 for name, each in verdicts.items() if each != "passed"},
+        )  # fmt: skip
 
 
 def _judge_one(
@@ -279,7 +284,10 @@ def plan_proofs(plan_id: str, number: int = 1) -> StageResult:
         business = own_business(settings)
         with stage.workspace.ledger.read() as ledger:
             phones = test_phones(ledger)
-        record, texts = chosen_texts(stage.connection, plan_id)
+        keys = stage.workspace.keys
+        record, texts = chosen_texts(stage.connection, plan_id, keys)
+        with stage.workspace.ledger.write() as ledger:
+            keep_proof_link(stage.connection, ledger, keys, plan_id, record)
         refuse_unfit(record, "test", (), stage.now)
         window = probe_window(record, business)
         plans = [
@@ -361,15 +369,21 @@ def _cells(cells: Sequence[tuple[str, str]]) -> str:
 
 
 @stage_task("ask for statistics")
-def ask_statistics(days: int = 4) -> StageResult:
-    """Keep what every channel's provider counted on the last days on which something left through it."""
+def ask_statistics(days: int = 4, channel: str = "") -> StageResult:
+    """Keep what every channel's provider (or one's) counted on the last days on which something left through it."""
     with open_workspace() as workspace:
         channels = load_channels(workspace.settings)
     with open_stage() as stage:
         create_mirror(stage.connection)
         create_channel_tables(stage.connection)
-        asked, troubles = 0, {}
+        mirror_ledger(stage.connection, stage.workspace.ledger)
+        keep_accounts(stage.connection, {name: record.account_key for name, record in channels.items()})
+        asked, troubles = 0, dict[str, str]()
+        differing: dict[str, int] = {}
+        told: set[tuple[str, date]] = set()
         for name, record in channels.items():
+            if channel not in ("", name):
+                continue
             wanted = days_to_ask(stage.connection, name, (stage.now - timedelta(days=days)).date())
             try:
                 found = ask_totals(record, wanted, environment(), stage.workspace.clock) if wanted else []
@@ -378,8 +392,13 @@ def ask_statistics(days: int = 4) -> StageResult:
                 continue
             for totals in found:
                 keep_totals(stage.connection, name, record.billing, totals, stage.now)
+                if (record.account_key, totals.day) not in told:  # the figures are the account's: told once
+                    told.add((record.account_key, totals.day))
+                    differing |= tell_statistics(stage.connection, record, totals, stage.now)
             asked += len(found)
-        return StageResult("statistics", "provider_total", asked + len(troubles), asked, details=troubles)
+        held = {f"{name} did not answer": 1 for name in troubles} | {f"{what} differs by": by for what, by in
+                differing.items()}  # fmt: skip
+        return StageResult("statistics", "provider_total", asked + len(troubles), asked, held, details=troubles)
 
 
 @stage_task("reconcile bill")
@@ -398,6 +417,8 @@ def reconcile(channel: str, day: str, file: str | None = None) -> StageResult:
         create_mirror(stage.connection)
         create_channel_tables(stage.connection)
         mirror_ledger(stage.connection, stage.workspace.ledger)
+        channels = load_channels(stage.workspace.settings)
+        keep_accounts(stage.connection, {name: each.account_key for name, each in channels.items()})
         if lines is not None:
             keep_bill(stage.connection, stage.workspace.keys, channel, on, lines, Path(str(file)).name)
         count = stage.connection.execute(
@@ -405,9 +426,9 @@ def reconcile(channel: str, day: str, file: str | None = None) -> StageResult:
         ).fetchone()
         if not count[0]:
             raise UsageError(f"no bill of {channel} for {day} is kept; name its file")
-        differences = reconcile_bill(stage.connection, channel, on, record.billing)
-        _alert_bill(stage, channel, on, differences, int(count[1]))
-        details = {each.kind: f"{each.messages} {each.parts:+d}" for each in differences}
+        differences = reconcile_bill(stage.connection, channel, on, record.billing, record.price_cny_per_part)
+        tell_bill(stage.connection, f"{channel} {on}", differences, int(count[1]), stage.now)
+        details = {each.kind: f"{each.messages} {each.parts:+d} {each.cny:+.2f}" for each in differences}
         details["billed"] = str(count[1])
         return StageResult("bill", "bill_difference", count[0], sum(d.messages for d in differences), details=details)
 
@@ -417,16 +438,3 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is no day; write YYYY-MM-DD") from None
-
-
-def _alert_bill(stage: Stage, channel: str, day: date, differences: Sequence[Difference], billed: int) -> None:
-    subject, parts = f"{channel} {day}", sum_parts(differences)
-    if not differences:
-        clear_alarm(stage.connection, BILL, subject)
-        return
-    raise_alarm(stage.connection, Alarm(
-        BILL, "warn", subject, None, None, None, parts, None, None, stage.now,
-        f"账单 {billed:,} 条，与我方相差 {parts:+,} 条：拿 bill_difference 的明细找服务商核对",
-        f"The bill says {billed:,} parts, {parts:+,} against our count: take the messages in bill_difference to the "
-        "provider.",
-    ))  # fmt: skip

@@ -12,7 +12,7 @@ from chuda.clock import to_us
 from chuda.records.channel import ChannelRecord
 from chuda.stores.ledger import Connection
 from chuda.stores.ledger.channels import Route, Verdict, add_verdict, end_route, open_route, open_routes
-from tasks.channels.canary import CellVerdict, least_visible
+from tasks.channels.canary import Cell, CellVerdict, least_visible
 from tasks.channels.fitness import verdict_until
 from tasks.channels.lines import ChannelLines
 from tasks.channels.record import CELL, Alarm, clear_alarm, raise_alarm
@@ -64,20 +64,32 @@ def _verdict(
     dropped = [each for each in judged if each.state == "dropped"]
     looked_at = sum(each.state != "unjudged" for each in judged)
     zh, en = _words(judged, dropped, looked_at)
-    unjudged = [each.cell for each in judged if each.state == "unjudged"]
-    needed = sorted({least_visible(cell, looked_at, lines) or 0 for cell in unjudged} - {0})
-    from_zh = f"；全丢要有 {needed[-1]} 条才看得出" if needed else ""
     evidence = {
         "zh": zh, "en": en,
-        "limits_zh": f"{len(unjudged)} 个单元条数太少或没有历史，不作判断{from_zh}",
-        "limits_en": f"{len(unjudged)} cells have too few messages or no history and are not judged"
-        + (f"; a total loss would show from {needed[-1]} messages on" if needed else ""),
+        **_limits([each.cell for each in judged if each.state == "unjudged"], looked_at, lines),
         "cells": [asdict(each) for each in judged], "lines": lines.canary.model_dump(mode="json"),
     }  # fmt: skip
     state = "failed" if dropped else "passed" if looked_at else "pending"
     messages = sum(each.cell.sent for each in judged)
     text = json.dumps(evidence, ensure_ascii=False)
     return Verdict(plan_id, record.name, STAGE, state, messages, text, to_us(now), verdict_until(now, 31))
+
+
+def _limits(unjudged: Sequence[Cell], looked_at: int, lines: ChannelLines) -> dict[str, str]:
+    """What a canary of this size could not show, in both languages."""
+    if not unjudged:
+        least = f"{float(lines.canary.least_drop):.0%}"
+        return {
+            "limits_zh": f"所有单元都作了判断；小于 {least} 的下降不报",
+            "limits_en": f"all cells are judged; drops below {least} are nobody's alarm",
+        }
+    needed = max((least_visible(cell, looked_at, lines) or 0 for cell in unjudged), default=0)
+    zh = f"；全丢要有 {needed} 条才看得出" if needed else ""
+    en = f"; a total loss would show from {needed} messages on" if needed else ""
+    return {
+        "limits_zh": f"{len(unjudged)} 个单元条数太少或没有历史，不作判断{zh}",
+        "limits_en": f"{len(unjudged)} cells have too few messages or no history and are not judged{en}",
+    }
 
 
 def _words(judged: Sequence[CellVerdict], dropped: Sequence[CellVerdict], looked_at: int) -> tuple[str, str]:

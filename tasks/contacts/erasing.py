@@ -14,9 +14,10 @@ from chuda.stores.ledger import open_ledger
 from chuda.stores.ledger.alternates import forget_alternates
 from chuda.stores.ledger.erasure import erase_people
 from chuda.stores.ledger.notices import forget_notices
+from chuda.stores.ledger.queue import forget_in_rejects
 from chuda.workspace import Workspace
 from tasks.contacts.merging import create_contact_tables
-from tasks.contacts.reject_files import forget_in_rejects
+from tasks.contacts.reject_files import forget_in_rejects as forget_in_files
 from tasks.contacts.restrictions import main_tokens, record_stops
 from tasks.planning.fingerprint import renew_for_erasure
 
@@ -62,7 +63,10 @@ def erase_person(workspace: Workspace, token: str, phone: str | None) -> Erased:
     with workspace.ledger.write() as connection:
         from_ledger = erase_people(connection, workspace.keys, [token], "manual", to_us(now))
     number = phone or _number_of(workspace, token)
-    in_rejects = forget_in_rejects(workspace.settings.rejects, number) if number else 0
+    in_rejects = forget_in_files(workspace.settings.rejects, number) if number else 0
+    if number:
+        with workspace.ledger.write() as connection:
+            in_rejects += forget_in_rejects(connection, number)
     in_vault = workspace.vault.erase([token])
     _erase_notices(workspace, token)
     rows = 0

@@ -69,13 +69,15 @@ def check_messages(
     text: str = "text",
     columns: Mapping[str, str] | None = None,
     region: pl.Expr | None = None,
+    units: str | None = None,
 ) -> pl.DataFrame:
     """The findings of messages rendered from one template that `check_template` has passed.
 
-    `frame` has the rendered `text` (NULL where a value was missing) and the template's columns. Returns
+    `frame` has the rendered `text` (NULL where a value was missing), its `units` where they have been counted already,
+    and the template's columns. Returns
     `FINDINGS_SCHEMA`; `variable` names the value at fault, and is NULL for findings about the whole text.
     """
-    envelope = _envelope(frame, context, text, region).with_columns(variable=pl.lit(None, dtype=pl.String))
+    envelope = _envelope(frame, context, text, region, units).with_columns(variable=pl.lit(None, dtype=pl.String))
     missing = _missing(frame, template, columns, text)
     values = [_check_slot(frame, template, place, context, columns) for place in _slot_places(template)]
     return _finish(pl.concat([envelope, missing, *values]))
@@ -151,14 +153,17 @@ def _missing(frame: pl.DataFrame, template: Template, columns: Mapping[str, str]
     ).filter(pl.col("variable").is_not_null())
 
 
-def _envelope(frame: pl.DataFrame, context: ContentContext, text: str, region: pl.Expr | None) -> pl.DataFrame:
+def _envelope(
+    frame: pl.DataFrame, context: ContentContext, text: str, region: pl.Expr | None, units: str | None = None
+) -> pl.DataFrame:
     """Signature, opt-out and length of the texts that exist."""
     if region is None and context.region != DOMESTIC:
         region = pl.lit(context.region)
     where = pl.lit(DOMESTIC) if region is None else region
     rows = frame.select(
-        pl.int_range(pl.len(), dtype=pl.UInt32).alias("key"), pl.col(text).alias("text"), where.alias("region")
-    )
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("key"), pl.col(text).alias("text"), where.alias("region"),
+        (units_expression(pl.col(text), region) if units is None else pl.col(units)).alias("units"),
+    )  # fmt: skip
     column, region = pl.col("text"), None if region is None else pl.col("region")
     signed = pl.any_horizontal([column.str.starts_with(f"【{name}】") for name in _usable(context)] or [pl.lit(False)])
     marks = [
@@ -184,9 +189,8 @@ def _ends_as_demanded(context: ContentContext) -> pl.Expr:
 
 
 def _length_marks(context: ContentContext, region: pl.Expr | None) -> list[Mark]:
-    text = pl.col("text")
-    units = units_expression(text, region)
-    limit = allowed_units_expression(text, region, context.max_units)
+    units = pl.col("units")
+    limit = allowed_units_expression(pl.col("text"), region, context.max_units)
     is_hard = units > HARD_MAX_UNITS
     return [Mark(notices.LENGTH_HARD, is_hard), Mark(notices.LENGTH_OVER, (units > limit) & ~is_hard)]
 

@@ -77,19 +77,15 @@ def resolve_overflow(
     has no fallback.
     """
     candidates = _candidates(template, policy)
-    names = [f"_text_{place}" for place in range(len(candidates))]
+    places = range(len(candidates))
     rendered = frame.with_columns(
-        render_expression(each, columns).alias(name) for name, (_, each) in zip(names, candidates, strict=True)
-    )
-    chosen = rendered.with_columns(_choose(names, [decision for decision, _ in candidates], policy, region))
+        render_expression(each, columns).alias(f"_text_{place}") for place, (_, each) in enumerate(candidates)
+    ).with_columns(units_expression(pl.col(f"_text_{place}"), region).alias(f"_units_{place}") for place in places)
+    chosen = rendered.with_columns(_choose([decision for decision, _ in candidates], policy, region)).unnest("_chosen")
     measured = chosen.with_columns(
-        text=pl.col("_chosen").struct.field("text"), decision=pl.col("_chosen").struct.field("decision")
-    ).with_columns(
-        units=units_expression(pl.col("text"), region),
-        parts=parts_expression(pl.col("text"), region),
-        reason=_reason(template, columns),
+        parts=parts_expression(pl.col("text"), region, pl.col("units")), reason=_reason(template, columns)
     )
-    return measured.drop(*names, "_chosen")
+    return measured.drop(*(f"_{what}_{place}" for what in ("text", "units") for place in places))
 
 
 def _candidates(template: Template, policy: OverflowPolicy) -> list[tuple[str, Template]]:
@@ -102,24 +98,26 @@ def _candidates(template: Template, policy: OverflowPolicy) -> list[tuple[str, T
     return candidates
 
 
-def _choose(names: list[str], decisions: list[str], policy: OverflowPolicy, region: pl.Expr | None) -> pl.Expr:
-    """The first text that fits, else the full one if it may be paid for, else none: a struct of text, decision."""
-    full = pl.col(names[0])
-    chosen = _pair(None, "excluded")
+def _choose(decisions: list[str], policy: OverflowPolicy, region: pl.Expr | None) -> pl.Expr:
+    """The first text that fits, else the full one if it may be paid for, else none: its text, decision and units."""
+    full = pl.col("_text_0")
+    chosen = _pick(None, "excluded")
     if "pay" in (policy.action, policy.otherwise):
-        is_short = units_expression(full, region) <= HARD_MAX_UNITS
-        is_payable = is_short & (parts_expression(full, region) <= policy.max_parts)
-        chosen = pl.when(is_payable).then(_pair(full, "paid")).otherwise(chosen)
-    for name, decision in reversed(list(zip(names, decisions, strict=True))):
-        text = pl.col(name)
-        fits = units_expression(text, region) <= allowed_units_expression(text, region, policy.max_units)
-        chosen = pl.when(fits).then(_pair(text, decision)).otherwise(chosen)
-    return pl.when(full.is_null()).then(_pair(None, None)).otherwise(chosen).alias("_chosen")
+        is_short = pl.col("_units_0") <= HARD_MAX_UNITS
+        is_payable = is_short & (parts_expression(full, region, pl.col("_units_0")) <= policy.max_parts)
+        chosen = pl.when(is_payable).then(_pick(0, "paid")).otherwise(chosen)
+    for place, decision in reversed(list(enumerate(decisions))):
+        allowed = allowed_units_expression(pl.col(f"_text_{place}"), region, policy.max_units)
+        chosen = pl.when(pl.col(f"_units_{place}") <= allowed).then(_pick(place, decision)).otherwise(chosen)
+    return pl.when(full.is_null()).then(_pick(None, None)).otherwise(chosen).alias("_chosen")
 
 
-def _pair(text: pl.Expr | None, decision: str | None) -> pl.Expr:
-    written = pl.lit(None, dtype=pl.String) if text is None else text
-    return pl.struct(text=written, decision=pl.lit(decision, dtype=pl.String))
+def _pick(place: int | None, decision: str | None) -> pl.Expr:
+    if place is None:
+        text, units = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=pl.UInt32)
+    else:
+        text, units = pl.col(f"_text_{place}"), pl.col(f"_units_{place}")
+    return pl.struct(text=text, decision=pl.lit(decision, dtype=pl.String), units=units)
 
 
 def _reason(template: Template, columns: Mapping[str, str] | None) -> pl.Expr:

@@ -93,12 +93,16 @@ def units_expression(text: pl.Expr, region: pl.Expr | None = None) -> pl.Expr:
     return utf16 if region is None else pl.when(_is_gsm(text, region)).then(_septets(text)).otherwise(utf16)
 
 
-def parts_expression(text: pl.Expr, region: pl.Expr | None = None) -> pl.Expr:
-    """Column twin of `count_parts` (UInt32); without `region` all numbers are domestic; NULL text gives NULL."""
-    domestic = _parts(text, _utf16_units(text), UCS2, _ASTRAL_CLASS)
+def parts_expression(text: pl.Expr, region: pl.Expr | None = None, units: pl.Expr | None = None) -> pl.Expr:
+    """Column twin of `count_parts` (UInt32); without `region` all numbers are domestic; NULL text gives NULL.
+
+    `units` is the column of `units_expression`, where it has been counted already.
+    """
+    counted = units_expression(text, region) if units is None else units
+    domestic = _parts(text, counted, UCS2, _ASTRAL_CLASS)
     if region is None:
         return domestic
-    foreign = _parts(text, _septets(text), GSM7, _EXTENSION_CLASS)
+    foreign = _parts(text, counted, GSM7, _EXTENSION_CLASS)
     return pl.when(_is_gsm(text, region)).then(foreign).otherwise(domestic)
 
 
@@ -141,7 +145,8 @@ def _septets(text: pl.Expr) -> pl.Expr:
 def _parts(text: pl.Expr, units: pl.Expr, encoding: Encoding, wide: str) -> pl.Expr:
     """Ceiling division, but texts that hold double-width characters are packed one by one."""
     even = (units + (encoding.part - 1)) // encoding.part
-    must_pack = (units > encoding.single) & text.str.contains(wide)
+    # A text has more units than characters if, and only if, some of them are wide.
+    must_pack = (units > encoding.single) & (units > text.str.len_chars())
     packed = _packed(pl.when(must_pack).then(text), encoding.part, wide)
     long = pl.when(must_pack).then(packed).otherwise(even)
     return pl.when(units <= encoding.single).then(pl.lit(1, dtype=pl.UInt32)).otherwise(long)

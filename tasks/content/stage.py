@@ -13,7 +13,8 @@ from tasks.compliance.audience import exclude
 from tasks.planning.briefing import Briefing, read_briefing
 from tasks.planning.budget import keep_within_budget
 from tasks.planning.filing import drop_unfiled
-from tasks.planning.texts import check_campaign_texts, render_texts
+from tasks.planning.short_links import write_short_links
+from tasks.planning.texts import check_campaign_texts, columns_to_read, render_texts
 from tasks.stage import open_stage, stage_task
 
 _SLICE_PEOPLE = 500_000
@@ -39,6 +40,8 @@ def render_messages(campaign_file: str) -> StageResult:
     with open_stage(briefing.draft_id) as stage:
         connection = stage.connection
         people, kept, reasons = render_audience(connection, briefing)
+        if briefing.channel.short_links:
+            write_short_links(connection, briefing, stage.workspace.keys)
         budget = briefing.campaign.budget_cny
         if budget is not None:
             price = briefing.channel.price_cny_per_part
@@ -57,9 +60,11 @@ def render_audience(connection: Any, briefing: Briefing) -> tuple[int, int, dict
                        "units UINTEGER, parts UINTEGER)")  # fmt: skip
     waiting = connection.execute(f"SELECT count(*) FROM audience_candidate c WHERE {_NOT_EXCLUDED}").fetchone()[0]
     reasons: Counter[str] = Counter()
+    columns = ", ".join(f'c."{name}"' for name in columns_to_read(briefing.wordings, briefing.policies))
     for low, high in _slices(waiting):
         people = connection.execute(
-            f"SELECT c.* FROM audience_candidate c WHERE {_NOT_EXCLUDED} AND c.token >= ? AND c.token < ?", [low, high]
+            f"SELECT {columns} FROM audience_candidate c WHERE {_NOT_EXCLUDED} AND c.token >= ? AND c.token < ?",
+            [low, high],
         ).pl()
         if people.is_empty():
             continue

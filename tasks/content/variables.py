@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Literal
 
 import polars as pl
@@ -95,11 +96,12 @@ def is_missing_expression(value: pl.Expr) -> pl.Expr:
 
 def value_expression(value: pl.Expr, kind: Kind, language: Language) -> pl.Expr:
     """Column twin of `write_value` (String, NULL where missing)."""
+    if kind == "date":
+        # There are far fewer days than people: each is written once.
+        return value.map_batches(partial(_write_days, language=language), return_dtype=pl.String, is_elementwise=True)
     text = value.cast(pl.String).str.strip_chars(BLANKS)
     if kind == "number":
         text = text.str.replace(_FRACTION, "")
-    if kind == "date":
-        text = _day_expression(text, language)
     return pl.when(text != "").then(text)
 
 
@@ -107,6 +109,15 @@ def _write_day(month: int, day: int, time: str, language: Language) -> str:
     if language == "en":
         return f"{day} {MONTHS[month - 1]} {time}".strip()
     return f"{month}月{day}日{time}"
+
+
+def _write_days(values: pl.Series, language: Language) -> pl.Series:
+    """The days of a column as they appear in messages (String, NULL where missing)."""
+    distinct = values.alias("value").unique().drop_nulls().to_frame()
+    text = pl.col("value").cast(pl.String).str.strip_chars(BLANKS)
+    written = distinct.with_columns(written=_day_expression(text, language))
+    written = written.with_columns(pl.when(pl.col("written") != "").then("written").alias("written"))
+    return values.replace_strict(written["value"], written["written"], default=None, return_dtype=pl.String)
 
 
 def _day_expression(text: pl.Expr, language: Language) -> pl.Expr:

@@ -59,6 +59,17 @@ class PlanStanding:
         """Messages of which a request was made."""
         return sum(self.states.get(state, 0) for state in _ATTEMPTED)
 
+    def to_markdown(self) -> str:
+        """What is known in a few lines of Markdown, counts only."""
+        rate = f"{self.rate:,.0f}/s" if self.rate else "–"
+        done_at = f"{self.done_at:%Y-%m-%d %H:%M}" if self.done_at else "–"
+        counts = {name: self.states.get(name, 0) for name in ("accepted", "rejected", "unknown")} | self.states
+        return (
+            f"**{self.plan_id}** ({self.control.state}): {self.messages - self.open:,} / {self.messages:,}\n\n"
+            f"速率 / rate {rate} · 预计完成 / expected finish {done_at}\n\n"
+            "| | |\n| --- | ---: |\n" + "".join(f"| {name} | {count:,} |\n" for name, count in counts.items())
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The same as plain values, times as they are."""
         return {**asdict(self), "attempted": self.attempted}
@@ -78,7 +89,9 @@ def read_standing(workspace: Workspace, plan_id: str) -> PlanStanding:
                 f"计划 {plan_id} 还没有批准 / plan {plan_id} has not been released; `chuda plan {plan_id}` shows it, "
                 f"`chuda approve {plan_id}` releases it, `chuda calendar` lists plans"
             )
-        progress = release_progress(connection, [plan_id])
+        # A release whose requests all moved to another channel has none of its own.
+        none = {one.release_id: ReleaseProgress(one.release_id, 0, 0, 0, 0, None) for one in releases}
+        progress = none | release_progress(connection, [plan_id])
         states, rate = state_counts(connection, plan_id), sending_rate(connection, plan_id)
         standings = tuple(_standing(connection, one, progress[one.release_id], now) for one in releases)
     return PlanStanding(
@@ -91,7 +104,7 @@ def read_standing(workspace: Workspace, plan_id: str) -> PlanStanding:
 def _standing(connection: Connection, release: Release, done: ReleaseProgress, now: datetime) -> ReleaseStanding:
     approval = find_approval(connection, release.release_id)
     return ReleaseStanding(
-        release.release_id, _state(connection, release, done, now), release.size, done.open,
+        release.release_id, _state(connection, release, done, now), done.size, done.open,
         from_us(release.not_before_us), from_us(release.not_after_us), *_approval_of(approval),
     )  # fmt: skip
 

@@ -15,9 +15,11 @@ from chuda.errors import UsageError
 from chuda.keys import Keys
 from chuda.message_types import rules_of
 from chuda.sealing import seal_messages
+from chuda.short_links import link_pattern
 from chuda.stores.ledger import Connection
 from chuda.stores.ledger.coupons import KeywordOffer, open_offer
 from chuda.stores.ledger.events import claim_events
+from chuda.stores.ledger.failover import origin_of
 from chuda.stores.ledger.releases import (
     Release,
     SealedBatch,
@@ -25,15 +27,19 @@ from chuda.stores.ledger.releases import (
     reserved_tokens,
     seal,
 )
+from chuda.stores.ledger.short_links import KeptLink, held_codes, keep_links
 from chuda.stores.ledger.suppression import remember_alternates
 from chuda.stores.vault import Vault
 from tasks.compliance.rules import CAP_DAYS, WEEKLY_CAP
 
+LINK_TAKEN = "link_taken"
 _WEEK_US = CAP_DAYS * 24 * 3600 * 1_000_000
 _RELEASE = """
 SELECT p.plan_hash, p.campaign_id, p.occurrence, p.message_type, coalesce(x.channel, p.channel),
        coalesce(x.channel_record, p.channel_record), p.window_start_minute,
-       p.window_end_minute, r.size, r.parts, r.opens_at, r.expires_at
+       p.window_end_minute, r.size, r.parts, r.opens_at, r.expires_at,
+       CASE WHEN x.channel IS NULL THEN
+           (SELECT list(s.channel_record ORDER BY s.rank) FROM plan_standby s WHERE s.plan_id = r.plan_id) END
 FROM plan_release r JOIN plan_made p ON p.plan_id = r.plan_id
 LEFT JOIN plan_route x ON x.plan_id = r.plan_id AND x.number = r.number WHERE r.plan_id = ? AND r.number = ?
 """
@@ -53,12 +59,20 @@ WHERE m.plan_id = ? AND m.release_number = ?
 
 
 @dataclass(frozen=True, slots=True)
+class ShortLinks:
+    """Where the own links of a release's texts begin, and the address behind all of them."""
+
+    base: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedRelease:
     """A release as the plan has it: its row for the ledger, its messages, and what its cap was counted from.
 
     `alternates` are the further numbers of its people as (person, number), both tokens; `events`, of a recurring
     campaign, which event of each person it answers, by token; `offers` what is promised to those who reply with a
-    keyword, with the codes of its pool.
+    keyword, with the codes of its pool; `links`, if its texts hold own short links.
     """
 
     release: Release
@@ -68,6 +82,7 @@ class PlannedRelease:
     alternates: tuple[tuple[str, str], ...] = ()
     events: Mapping[str, str] = field(default_factory=dict)
     offers: tuple[tuple[KeywordOffer, tuple[str, ...]], ...] = ()
+    links: ShortLinks | None = None
 
 
 def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) -> Release:
@@ -83,7 +98,7 @@ def read_release_row(connection: Any, plan_id: str, number: int, now_us: int) ->
         release_id=f"{plan_id}-{number}", plan_id=plan_id, plan_hash=row[0], campaign_id=row[1], occurrence=row[2],
         message_type=row[3], channel=row[4], channel_record=row[5], size=row[8], parts=row[9],
         not_before_us=to_us(row[10]), not_after_us=to_us(row[11]), window_start_minute=row[6],
-        window_end_minute=row[7], sealed_us=now_us,
+        window_end_minute=row[7], sealed_us=now_us, standby=json.dumps(row[12] or [], ensure_ascii=False),
     )  # fmt: skip
 
 
@@ -99,10 +114,18 @@ def read_release(connection: Any, plan_id: str, number: int, now_us: int) -> Pla
     ).fetchone()
     messages = connection.execute(_MESSAGES, [plan_id, number]).pl()
     alternates = tuple(connection.execute(_ALTERNATES, [plan_id, number]).fetchall())
-    weekly_cap = min(WEEKLY_CAP, json.loads(campaign).get("weekly_cap", WEEKLY_CAP))
+    made = json.loads(campaign)
+    weekly_cap = min(WEEKLY_CAP, made.get("weekly_cap", WEEKLY_CAP))
     events = dict(connection.execute(_EVENTS, [plan_id, number]).fetchall())
     offers = _read_offers(connection, release)
-    return PlannedRelease(release, messages, frozenset(seen), weekly_cap, alternates, events, offers)
+    links = _read_links(release, made)
+    return PlannedRelease(release, messages, frozenset(seen), weekly_cap, alternates, events, offers, links)
+
+
+def _read_links(release: Release, made: Mapping[str, Any]) -> ShortLinks | None:
+    base = json.loads(release.channel_record).get("short_links")
+    target = (made.get("template") or {}).get("link")
+    return ShortLinks(base, target) if base and target else None
 
 
 def _read_offers(connection: Any, release: Release) -> tuple[tuple[KeywordOffer, tuple[str, ...]], ...]:
@@ -132,10 +155,36 @@ def seal_release(connection: Connection, planned: PlannedRelease, vault: Vault, 
     erased = people.filter(pl.col("phone").is_null())["token"]
     lost = dict.fromkeys(_over_cap(connection, planned), "weekly_cap") | dict.fromkeys(erased, "erased")
     lost |= dict.fromkeys(_answered(connection, planned, lost), "event_done")
+    links = _codes(planned)
+    lost |= dict.fromkeys(_with_held_code(connection, links), LINK_TAKEN)
     remember_alternates(connection, planned.alternates)
     for offer, codes in planned.offers:
         open_offer(connection, offer, codes)
-    return seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
+    is_new = seal(connection, planned.release, list(_batches(people.fill_null(""), keys)), lost)
+    if is_new and planned.links:
+        kept = links.filter(~pl.col("token").is_in(list(lost)))
+        rows = [KeptLink(*row) for row in kept.select("code", "batch_id", "position").iter_rows()]
+        keep_links(connection, planned.release.channel, planned.links.target, rows)
+    return is_new
+
+
+def _codes(planned: PlannedRelease) -> pl.DataFrame:
+    """The code of every text that holds an own link: code, token, batch_id, position."""
+    found = pl.lit(None, pl.String) if planned.links is None else pl.col("text").str.extract(
+        link_pattern(planned.links.base), 1
+    )  # fmt: skip
+    rows = planned.messages.select("token", "batch_id", "position", code=found)
+    return rows.filter(pl.col("code").is_not_null())
+
+
+def _with_held_code(connection: Connection, codes: pl.DataFrame) -> list[str]:
+    """Whose code belongs to a message of another plan: their link would lead there. It takes thousands of millions."""
+    held = held_codes(connection, codes["code"].to_list())
+    return [
+        row["token"]
+        for row in codes.filter(pl.col("code").is_in(list(held))).iter_rows(named=True)
+        if held[row["code"]] != (row["batch_id"], row["position"])
+    ]
 
 
 def _batches(people: pl.DataFrame, keys: Keys) -> Iterator[SealedBatch]:
@@ -160,7 +209,8 @@ def _over_cap(connection: Connection, planned: PlannedRelease) -> set[str]:
     around = marketing_releases_between(
         connection, release.not_before_us - _WEEK_US, release.not_after_us + _WEEK_US, own_plan=release.plan_id
     )
-    newer: Counter[str] = reserved_tokens(connection, around - planned.seen_releases)
+    seen = {origin_of(release_id) for release_id in planned.seen_releases}  # what moved to another channel was seen
+    newer: Counter[str] = reserved_tokens(connection, {one for one in around if origin_of(one) not in seen})
     if not newer:
         return set()
     before = dict(planned.messages.select("token", "messages_before").iter_rows())

@@ -7,13 +7,14 @@ killed one is back in a fraction of a second. Only `chuda.stores.ledger.dispatch
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chuda.clock import Clock, from_us, to_us
-from chuda.errors import ProviderTrouble
+from chuda.errors import ChannelStopped, ChudaError
 from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, OutgoingMessage, Provider, SendResult
 from chuda.sealing import unseal_messages
@@ -25,8 +26,8 @@ from chuda.stores.ledger.releases import Release
 from chuda.stores.ledger.throttle import RateLimits
 from tasks.dispatch.health import HealthLines, pause_if_sick
 from tasks.dispatch.outcomes import message_id, settle_answer, settle_question
+from tasks.dispatch.sender_flight import RECORD_WITHIN_S, Flight, Gate, Pace
 
-STALE_AFTER = timedelta(seconds=0.5)
 LONGEST_WAIT_S = 0.5  # a pause or cancellation by another process acts within this time
 LONGEST_RETRY_AFTER_S = 3600.0
 REQUEST_DEADLINE_S = 20.0  # a request ends within this time, well before its lease does
@@ -63,6 +64,7 @@ class SendReport:
     resume_at: datetime | None = None
     requests: int = 0
     adopted: int = 0
+    note: str = ""  # what a person should know though it went on
 
 
 class Sender:
@@ -79,22 +81,33 @@ class Sender:
         self._limits = limits
         self._owner = owner
         self._on_progress = on_progress
-        self._in_flight: dict[asyncio.Task[RequestOutcome], Claim] = {}
-        self._finished: list[RequestOutcome] = []
-        self._gate = asyncio.Lock()
-        self._gate_opens_at = clock.now()
+        self._flight = Flight()
+        self._pace = Pace(clock, limits.max_in_flight)
+        self._wire = asyncio.Semaphore(limits.max_in_flight)
+        self._gate = Gate(clock, limits.parts_per_second)
+        self._held_until = clock.now()
         self._health_due_us = 0
         self._failures = 0
+        self._last_failure = ""
+        self._channel = ""
         self._halt: str | None = None
-        self._error: Exception | None = None
         self._requests = 0
 
     async def send(self, release: Release) -> SendReport:
         """Dispatch a release until nothing more may leave now; safe to repeat after any crash.
 
         Raises:
-            ProviderTrouble: the provider cannot be reached or refuses the account; all that is open stays open.
+            ChannelStopped: the provider cannot be reached or refuses the account; all that is open stays open.
+            ProviderTrouble: the ledger, or the provider's query, gave no answer.
         """
+        return await self._hold_and(self._dispatch, release)
+
+    async def settle(self, release: Release) -> SendReport:
+        """Start nothing, only ask about what is unknown and ripe; a provider that does not answer leaves it so."""
+        return await self._hold_and(self._settle, release)
+
+    async def _hold_and(self, work: Callable[[Lease, Release], Awaitable[Claims]], release: Release) -> SendReport:
+        self._channel = release.channel
         with self._ledger.write() as connection:
             lease = acquire(
                 connection, f"release:{release.release_id}", self._owner, self._ledger.store_now_us(connection)
@@ -103,7 +116,7 @@ class Sender:
                 return SendReport("busy")
             adopted = adopt_orphans(connection, lease, release.release_id, to_us(self._clock.now()))
         try:
-            claims = await self._dispatch(lease, release)
+            claims = await work(lease, release)
         finally:
             await self._drain()
             with self._ledger.write() as connection:
@@ -121,25 +134,31 @@ class Sender:
             if not reopened:
                 return replace(claims, stop="unknown_open") if unknown and claims.stop == "done" else claims
 
+    async def _settle(self, lease: Lease, release: Release) -> Claims:
+        with contextlib.suppress(ChudaError):
+            unknown, _ = await self._ask_about_unknowns(lease, release, waits=False)
+            return Claims(stop="unknown_open" if unknown else "done")
+        return Claims(stop="unknown_open")
+
     async def _send_ready(self, lease: Lease, release: Release) -> Claims:
         while True:
-            room = self._limits.max_in_flight - len(self._in_flight)
-            if room == 0:
-                await self._next_answer()
+            if len(self._flight) > self._pace.few:
+                await self._some_answers(self._pace.few)
                 continue
-            claims = await asyncio.to_thread(self._turn, lease, release, room)
-            self._in_flight |= {asyncio.create_task(self._request(release, one)): one for one in claims.started}
             self._raise_trouble()
-            if claims.stop is not None and not (self._in_flight or self._finished):
+            claims = await asyncio.to_thread(self._turn, lease, release, self._pace.most - len(self._flight))
+            for one in claims.started:
+                self._flight.launch(one, self._request(release, one))
+            if claims.stop is not None and not (self._flight or self._flight.outcomes):
                 return claims
             if claims.stop is not None:
-                await self._next_answer()  # it may make a batch ready again
+                await self._some_answers(0)  # one may make a batch ready again
             elif claims.wait_us is not None:
                 await self._wait(claims.wait_us)
 
     def _turn(self, lease: Lease, release: Release, room: int) -> Claims:
         """One transaction: what came back is recorded, what may leave is claimed."""
-        finished = tuple(self._finished)
+        finished = tuple(self._flight.outcomes)
         with self._ledger.write() as connection:
             moment = self._moment(connection)
             record(connection, finished, to_us(moment.now))
@@ -147,7 +166,8 @@ class Sender:
                 pause_if_sick(connection, release, self._limits.health, to_us(moment.now))
                 self._health_due_us = moment.store_us + round(self._limits.health.every_s * 1e6)
             claims = claim(connection, lease, release, self._limits.rates(release.channel), moment, room)
-        del self._finished[: len(finished)]  # only now: a transaction that failed has recorded nothing
+        del self._flight.outcomes[: len(finished)]  # only now: a transaction that failed has recorded nothing
+        self._pace.count(len(finished))
         self._tell_progress(finished)
         return claims
 
@@ -158,30 +178,30 @@ class Sender:
         return Moment(now, store_us, to_us(now) if self._clock.kind == "simulated" else store_us)
 
     async def _request(self, release: Release, one: Claim) -> RequestOutcome:
-        if not await self._depart(release, one):
-            return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
-        answer = await self._ask_to_send(one.batch_id, self._open(one, release))
+        async with self._wire:
+            if not await self._depart(release, one):
+                return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
+            answer = await self._ask_to_send(one.batch_id, self._open(one, release))
         self._requests += 1
         self._halt = answer.stop or self._halt
         if answer.retry_after_s:
+            self._held_until = self._clock.now() + timedelta(seconds=answer.retry_after_s)
             await asyncio.to_thread(self._slow_down, release, answer.retry_after_s)
         outcome = settle_answer(one, answer)
         is_failure = outcome.outcome in ("not_sent", "unknown") and not answer.is_limited
         self._failures = self._failures + 1 if is_failure else 0
+        self._last_failure = outcome.code if is_failure else self._last_failure
         return outcome
 
     async def _depart(self, release: Release, one: Claim) -> bool:
-        """Wait for the moment to leave; False if the process was held up, so that what was true may not be now.
+        """Wait for the moment to leave; False if what was true at the claim is not now.
 
-        Requests pass one by one, at the rate: after a hold-up the late ones do not leave all at once.
+        The process was held up, the window has closed, or the provider asked for a pause, refused the account or
+        failed too often since.
         """
-        async with self._gate:
-            await self._clock.sleep_until(max(one.leaves_at, self._gate_opens_at))
-            now = self._clock.now()
-            if now - one.leaves_at > STALE_AFTER or not may_leave(release, now):
-                return False
-            self._gate_opens_at = now + timedelta(seconds=one.parts / self._limits.parts_per_second)
-            return True
+        now = await self._gate.pass_at(one)
+        is_well = self._halt is None and self._failures < self._limits.give_up_after
+        return now is not None and is_well and now >= self._held_until and may_leave(release, now)
 
     async def _ask_to_send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
         try:
@@ -189,6 +209,8 @@ class Sender:
                 answer = await self._provider.send(batch_id, messages)
         except TimeoutError:
             return SendResult(MessageResult("unknown", "deadline"))
+        if answer.retry_after_s == 0:
+            return answer
         pause_s = answer.retry_after_s if math.isfinite(answer.retry_after_s) else LONGEST_RETRY_AFTER_S
         return replace(answer, retry_after_s=min(max(pause_s, 0.0), LONGEST_RETRY_AFTER_S))
 
@@ -245,33 +267,20 @@ class Sender:
             step = moment if self._clock.kind == "simulated" else min(moment, now + _RENEW_EVERY)
             await self._clock.sleep_until(step)
 
-    async def _next_answer(self) -> None:
-        if self._in_flight:
-            done, _ = await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
-            self._collect(done)
-
-    def _collect(self, done: Iterable[asyncio.Task[RequestOutcome]]) -> None:
-        """Take every answer; a request that broke is unknown, and the first thing that broke one is told later."""
-        for task in done:
-            one = self._in_flight.pop(task)
-            error = None if task.cancelled() else task.exception()
-            if error is not None and not isinstance(error, Exception):
-                raise error
-            if error is not None or task.cancelled():
-                self._error = self._error or error
-                code = type(error).__name__ if error else "cancelled"
-                self._finished.append(RequestOutcome(one.batch_id, one.number, "unknown", code))
-            else:
-                self._finished.append(task.result())
+    async def _some_answers(self, until_left: int) -> None:
+        """Take what comes back until so few are under way; simulated time stands still, so the next answer is due."""
+        if self._clock.kind == "simulated":
+            await self._flight.wait(len(self._flight) - 1)
+        else:
+            await self._flight.wait(until_left, RECORD_WITHIN_S)
 
     async def _drain(self) -> None:
         """Wait for every request in flight and record what came of it."""
-        while self._in_flight:
-            await self._next_answer()
-        finished = tuple(self._finished)
+        await self._flight.wait(0)
+        finished = tuple(self._flight.outcomes)
         with self._ledger.write() as connection:
             record(connection, finished, to_us(self._clock.now()))
-        del self._finished[: len(finished)]
+        del self._flight.outcomes[: len(finished)]
         self._tell_progress(finished)
 
     async def _wait(self, wait_us: int) -> None:
@@ -280,24 +289,26 @@ class Sender:
             await self._drain()
             await self._clock.sleep_until(self._clock.now() + timedelta(microseconds=wait_us))
             return
-        pause_s = min(wait_us / 1e6, LONGEST_WAIT_S)
-        if not self._in_flight:
-            await asyncio.sleep(pause_s)
-            return
-        done, _ = await asyncio.wait(self._in_flight, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
-        self._collect(done)
+        longest_s = RECORD_WITHIN_S if self._flight or self._flight.outcomes else LONGEST_WAIT_S
+        await asyncio.sleep(min(wait_us / 1e6, longest_s))
+        await self._flight.wait(len(self._flight))
 
     def _tell_progress(self, outcomes: Sequence[RequestOutcome]) -> None:
         if self._on_progress and outcomes:
             self._on_progress(len(outcomes))
 
     def _raise_trouble(self) -> None:
-        if self._error:
-            raise self._error
+        if self._flight.error:
+            raise self._flight.error
         if self._halt:
-            raise ProviderTrouble(f"{self._halt}; what was not sent stays open, repeat `chuda send` when it is mended")
+            raise ChannelStopped(
+                f"渠道 {self._channel} 停了（{self._halt}），没发的都还在，修好后重复 chuda send / "
+                f"channel {self._channel}: {self._halt}; what was not sent stays open, repeat `chuda send` when it is "
+                "mended"
+            )
         if self._failures >= self._limits.give_up_after:
-            raise ProviderTrouble(
-                f"the provider failed {self._failures} requests in a row; what was not sent stays open, "
-                "repeat `chuda send` later"
+            raise ChannelStopped(
+                f"渠道 {self._channel} 连续 {self._failures} 个请求失败（{self._last_failure}），没发的都还在，"
+                f"稍后重复 chuda send / channel {self._channel} failed {self._failures} requests in a row "
+                f"(the last: {self._last_failure}); what was not sent stays open, repeat `chuda send` later"
             )

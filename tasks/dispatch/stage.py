@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
-from chuda.errors import Refused
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect.context import FlowRunContext, TaskRunContext
+
+from chuda.errors import ChannelStopped, ProviderTrouble, Refused, StoreTrouble
 from chuda.results import StageResult
 from chuda.settings import environment
 from chuda.stores.ledger.releases import Release, state_counts
@@ -21,6 +27,9 @@ from tasks.dispatch.approving import (
     void_changed,
     waiting_releases,
 )
+from tasks.dispatch.changes import keep_plan_source
+from tasks.dispatch.failover import fail_over
+from tasks.dispatch.progress import read_standing
 from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
 from tasks.dispatch.sender import SendReport
 from tasks.dispatch.watching import find_missed, record_missed
@@ -28,6 +37,7 @@ from tasks.dispatch.worker import close_what_is_over, send_release
 from tasks.feedback.mirror import mirror_ledger
 from tasks.stage import open_stage, stage_task
 
+SHOWN_EVERY_S = 5.0
 _REFUSALS = {
     "not_approved": "has not been approved; `chuda approve {plan}`",
     "approval_expired": "was approved too long ago; approve it again: `chuda approve {plan}`",
@@ -47,6 +57,7 @@ def approve_plan(plan_id: str, approved_by: str, code: str = "", release_number:
     """
     with open_workspace() as workspace:
         releases = planned_releases(workspace, plan_id)
+        keep_plan_source(workspace, plan_id)
         if code:
             chosen = choose_release(workspace, releases, release_number)
             approve_one(workspace, chosen, SecondFactor(approved_by, code))
@@ -79,7 +90,7 @@ def watch_approvals() -> StageResult:
 def dispatch(plan_id: str, wait: bool = True) -> StageResult:
     """Send every sealed release of a plan as far as it may go now; with `wait`, until nothing more may leave at all."""
     with open_workspace() as workspace:
-        reports = asyncio.run(send_plan(workspace, plan_id, wait))
+        reports = asyncio.run(_send_shown(workspace, plan_id, wait))
         with workspace.ledger.read() as connection:
             counts = state_counts(connection, plan_id)
     with open_stage() as stage:
@@ -87,32 +98,66 @@ def dispatch(plan_id: str, wait: bool = True) -> StageResult:
         planned = sum(counts.values())
         stage.gate.require(DISPATCH_RESULTS, plan_id, {"plan": plan_id})
         details = {"stop": ", ".join(sorted({report.stop for report in reports}))}
+        details |= {f"note {number}": one.note for number, one in enumerate(reports, start=1) if one.note}
         return StageResult(
             "dispatch", "batch_state", planned, counts.get("accepted", 0), counts, stage.gate.verdict, details
         )
 
 
+async def _send_shown(workspace: Workspace, plan_id: str, wait: bool) -> list[SendReport]:
+    """Send, and inside a run keep a progress artifact beside it."""
+    if FlowRunContext.get() is None and TaskRunContext.get() is None:
+        return await send_plan(workspace, plan_id, wait)
+    sending = asyncio.create_task(send_plan(workspace, plan_id, wait))
+    try:
+        await _show_progress(workspace, plan_id, sending)
+    except Exception as error:  # what shows the sending must never stop it
+        logging.getLogger(__name__).warning("the progress of %s cannot be shown: %s", plan_id, type(error).__name__)
+    return await sending
+
+
+async def _show_progress(workspace: Workspace, plan_id: str, sending: asyncio.Task[list[SendReport]]) -> None:
+    """Show how far a plan is, every few seconds and once more at its end."""
+    artifact: UUID | None = None
+    while True:
+        done, _ = await asyncio.wait([sending], timeout=SHOWN_EVERY_S)
+        standing = await asyncio.to_thread(read_standing, workspace, plan_id)
+        percent, said = round(100 * (1 - standing.open / max(1, standing.messages)), 1), standing.to_markdown()
+        if artifact is None:
+            key = f"dispatch-{re.sub('[^a-z0-9]+', '-', plan_id.lower())}"
+            artifact = await acreate_progress_artifact(percent, key, said)
+        else:
+            await aupdate_progress_artifact(artifact, percent, said)
+        if done:
+            return
+
+
 async def send_plan(
     workspace: Workspace, plan_id: str, wait: bool, on_progress: Callable[[int], None] | None = None
 ) -> list[SendReport]:
-    """Send the releases of a plan one after another, each waiting for its window if `wait`.
+    """Send the releases of a plan one after another, each waiting for its window if `wait`; one in trouble holds up no
+    other.
 
     Raises:
         Refused: nothing was released; or, after all that may be sent was sent, why each of the others may not.
-        ProviderTrouble: the provider cannot be used now.
+        ProviderTrouble: after all that could be sent was sent, which could not, and why; at once if it is the ledger.
     """
     releases = sealed_releases(workspace, plan_id)
     if not releases:
         raise Refused(f"plan {plan_id} {_REFUSALS['not_released'].format(plan=plan_id)}")
     reports: list[SendReport] = []
-    refused: list[Refused] = []
+    problems: list[Refused | ProviderTrouble] = []
     for release in releases:
         try:
             reports.append(await _check_and_send(workspace, release, wait, on_progress))
-        except Refused as refusal:
-            refused.append(refusal)
-    if refused:
-        raise Refused("\n".join(dict.fromkeys(str(refusal) for refusal in refused)))
+        except StoreTrouble:
+            raise
+        except (Refused, ProviderTrouble) as problem:
+            problems.append(problem)
+    if problems:
+        said = "\n".join(dict.fromkeys(str(problem) for problem in problems))
+        # Trouble passes and is worth a repetition, a refusal is not: with both, the repetition.
+        raise (ProviderTrouble if any(isinstance(one, ProviderTrouble) for one in problems) else Refused)(said)
     return reports
 
 
@@ -121,17 +166,30 @@ async def _check_and_send(
 ) -> SendReport:
     # First: a release that is refused for its channel would otherwise stay open for ever.
     adopted = close_what_is_over(workspace.ledger, workspace.clock, release)
-    void_changed(workspace, release)
-    report = await _send_one(workspace, release, wait, on_progress)
+    try:
+        void_changed(workspace, release)
+        changed = None
+    except Refused as refusal:
+        changed = refusal
+    try:
+        report = await _send_one(workspace, release, wait, on_progress, changed)
+    except ChannelStopped as stopped:
+        target = fail_over(workspace, release, str(stopped))
+        if target is None:
+            raise
+        report = await _check_and_send(workspace, target, wait, on_progress)
+        said = f"{stopped}\n改走渠道 {target.channel} / what was not sent goes on through channel {target.channel}"
+        report = replace(report, note=f"{said}\n{report.note}".strip())
     return replace(report, adopted=report.adopted + adopted)
 
 
 async def _send_one(
-    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None
-) -> SendReport:
+    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None,
+    changed: Refused | None,
+) -> SendReport:  # fmt: skip
     while True:
         report = await send_release(
-            workspace.ledger, workspace.keys, workspace.clock, release, environment(), on_progress
+            workspace.ledger, workspace.keys, workspace.clock, release, environment(), on_progress, changed
         )
         if report.stop in _REFUSALS:
             raise Refused(f"release {release.release_id} {_REFUSALS[report.stop].format(plan=release.plan_id)}")

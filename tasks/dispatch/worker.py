@@ -8,21 +8,24 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
-from chuda.clock import Clock, to_us
+from chuda.clock import Clock, from_us, to_us
 from chuda.errors import ChudaError, Refused, UsageError
 from chuda.keys import Keys, load_keys
 from chuda.providers.opening import open_provider
 from chuda.records.channel import ChannelRecord
-from chuda.records.licence import licence_problems
 from chuda.settings import environment, read_settings
 from chuda.stores.ledger import Ledger, open_clock, open_ledger
 from chuda.stores.ledger.channels import verdicts_of
 from chuda.stores.ledger.leases import HeldElsewhere, acquire, give_back
-from chuda.stores.ledger.recording import adopt_orphans
-from chuda.stores.ledger.releases import Release, close_release, find_release
-from tasks.channels.fitness import refuse_unfit
+from chuda.stores.ledger.recording import adopt_orphans, last_request_us, open_questions
+from chuda.stores.ledger.releases import Release, close_release, find_release, has_open
+from tasks.channels.fitness import licence_reasons, refuse_unfit
 from tasks.dispatch.sender import ChannelLimits, Sender, SendReport
+
+CLOCK_TOLERANCE = timedelta(minutes=2)
+"""How far the clocks of machines that share a ledger may be apart."""
 
 
 def limits_of(record: ChannelRecord) -> ChannelLimits:
@@ -43,13 +46,19 @@ def check_sendable(record: ChannelRecord, clock: Clock) -> None:
     Raises:
         Refused: no valid licence on record, or a real channel under a clock that is not the real one.
     """
+    why_not = why_not_now(record, clock)
+    if why_not:
+        raise Refused(why_not)
+
+
+def why_not_now(record: ChannelRecord, clock: Clock) -> str:
+    """Why a channel may not be used now, as `check_sendable` says it; empty if it may."""
     if not record.simulator and clock.kind != "real":
-        raise Refused(
-            f"channel {record.name} is real, but time is not: unset CHUDA_NOW. Messages to people follow the real clock"
+        return (
+            f"渠道 {record.name} 是真实渠道，时间却不是，请去掉 CHUDA_NOW / channel {record.name} is real, but time is "
+            "not: unset CHUDA_NOW. Messages to people follow the real clock"
         )
-    errors = [str(p) for p in licence_problems(record, clock.now().date()) if p.severity == "error"]
-    if errors:
-        raise Refused("\n".join(errors))
+    return "\n".join(str(reason) for reason in licence_reasons(record, clock.now()))
 
 
 def close_what_is_over(ledger: Ledger, clock: Clock, release: Release) -> int:
@@ -73,19 +82,36 @@ def close_what_is_over(ledger: Ledger, clock: Clock, release: Release) -> int:
 
 async def send_release(
     ledger: Ledger, keys: Keys, clock: Clock, release: Release, credentials: Mapping[str, str],
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None, refusal: Refused | None = None,
 ) -> SendReport:  # fmt: skip
     """Send what may leave of a release now; safe to repeat after any crash.
 
+    What is unknown is asked about even where nothing may start any more: a licence that expired since, or a record
+    that was changed, is no reason not to know.
+
+    Args:
+        ledger: where it is sealed.
+        keys: of the workspace.
+        clock: its time.
+        release: what to send.
+        credentials: by the names in the channel's record.
+        on_progress: called with the number of requests that were answered.
+        refusal: why the caller lets nothing start.
+
     Raises:
-        Refused: the channel may not be used.
-        ProviderTrouble: the provider cannot be used; all that is open stays open.
+        Refused: the channel may not be used, and something of the release was still to be sent.
+        ChannelStopped: the provider cannot be used; all that is open stays open.
     """
     adopted = close_what_is_over(ledger, clock, release)
     record = ChannelRecord.model_validate_json(release.channel_record)
-    check_sendable(record, clock)
-    with ledger.read() as connection:
-        refuse_unfit(record, release.message_type, verdicts_of(connection, record.name), clock.now())
+    refusal = refusal or _why_refused(ledger, clock, record, release)
+    if refusal is not None:
+        report = await _settle(ledger, keys, clock, release, record, credentials)
+        close_what_is_over(ledger, clock, release)  # what the answers made ready again
+        with ledger.read() as connection:
+            if has_open(connection, release.release_id):
+                raise refusal
+        return replace(report, adopted=adopted)
     provider = open_provider(record, credentials, clock=clock)
     limits = limits_of(record)
     if clock.kind == "simulated":
@@ -96,6 +122,50 @@ async def send_release(
     finally:
         await provider.close()
     return replace(report, adopted=report.adopted + adopted)
+
+
+def _why_refused(ledger: Ledger, clock: Clock, record: ChannelRecord, release: Release) -> Refused | None:
+    try:
+        check_sendable(record, clock)
+        with ledger.read() as connection:
+            refuse_unfit(record, release.message_type, verdicts_of(connection, record.name), clock.now())
+            last_us = last_request_us(connection, record.name)
+        if not record.simulator:
+            _refuse_past(record.name, clock, last_us)
+    except Refused as refusal:
+        return refusal
+    return None
+
+
+def _refuse_past(channel: str, clock: Clock, last_us: int) -> None:
+    """Refuse to send by a clock that was set back: the hours of the law, caps and approvals all follow it."""
+    now, last = clock.now(), from_us(last_us)
+    if last > now + CLOCK_TOLERANCE:
+        raise Refused(
+            f"本机时钟 {now:%Y-%m-%d %H:%M} 早于渠道 {channel} 最近一次请求（{last:%Y-%m-%d %H:%M}）：时钟被调回了，"
+            f"校准后再发 / this machine's clock says {now:%Y-%m-%d %H:%M}, but the last request through channel "
+            f"{channel} left at {last:%Y-%m-%d %H:%M}: it was set back. Set it right (NTP) and repeat; nothing was sent"
+        )
+
+
+async def _settle(
+    ledger: Ledger, keys: Keys, clock: Clock, release: Release, record: ChannelRecord, credentials: Mapping[str, str]
+) -> SendReport:
+    """Ask about what is unknown, where that can be asked at all: by the real clock, with the credentials at hand."""
+    with ledger.read() as connection:
+        if not open_questions(connection, release.release_id):
+            return SendReport("done")
+    try:
+        is_real_time = record.simulator or clock.kind == "real"
+        provider = open_provider(record, credentials, clock=clock) if is_real_time else None
+    except UsageError:
+        provider = None
+    if provider is None:
+        return SendReport("unknown_open")
+    try:
+        return await Sender(ledger, keys, clock, provider, limits_of(record), _new_owner()).settle(release)
+    finally:
+        await provider.close()
 
 
 def _new_owner() -> str:

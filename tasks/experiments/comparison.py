@@ -59,6 +59,12 @@ class Comparison(BaseModel):
         intervals = (self.interval, self.lift_interval)
         return self.p_adjusted < self.alpha and all(interval.excludes_zero() for interval in intervals)
 
+    def is_margin_agreed(self) -> bool:
+        """Whether the margin per message is proven different in the same direction as the rate."""
+        if self.margin is None:
+            return False
+        return self.margin.is_higher() if self.difference > 0 else self.margin.is_lower()
+
 
 def measure_arms(registration: Registration, arms: tuple[ArmStats, ...]) -> tuple[ArmResult, ...]:
     """The primary rate of every arm; raises UsageError where the primary metric was not measured."""

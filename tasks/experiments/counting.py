@@ -1,16 +1,19 @@
-"""Counting the arms of experiments in the marts: one row of sufficient statistics per arm, all plans in one scan."""
+"""Counting the arms of experiments in the marts: one row of sufficient statistics per arm, from one pass over them."""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tasks.experiments.evidence import ArmStats
 from tasks.experiments.registration import Registration
 
+RECEIPTS_COMPLETE_AFTER = timedelta(hours=72)
 _COUNT = Path(__file__).with_name("count_arms.sql").read_text(encoding="utf-8")
 
 
@@ -30,26 +33,34 @@ def count_arms(
 
     Args:
         marts: a connection to marts, or one on which they are being built.
-        requests: the plans.
+        requests: the plans; those with windows of one length are counted together.
         now: a message without a receipt is no longer waited for 72 hours after it left.
         is_rollout: count the roll-out's messages instead of the test's.
     """
-    if not requests:
-        return {}
+    counted: dict[str, tuple[ArmStats, ...]] = {request.plan_id: () for request in requests}
+    by_window: defaultdict[int, list[CountRequest]] = defaultdict(list)
+    for request in requests:
+        by_window[math.ceil(request.registration.window_hours * 3600)].append(request)
+    for window_s, together in by_window.items():
+        shared = {
+            "window_s": window_s, "is_rollout": is_rollout, "receipts_since": now - RECEIPTS_COMPLETE_AFTER,
+        }  # fmt: skip
+        for values in _count(marts, _arms_of(together) | shared):
+            counted[values.pop("plan_id")] += (ArmStats.model_validate(values),)
+    return counted
+
+
+def _arms_of(requests: Sequence[CountRequest]) -> dict[str, object]:
     arms = [(request, name) for request in requests for name in request.planned]
-    parameters = {
+    return {
         "plans": [request.plan_id for request, _ in arms],
         "arms": [name for _, name in arms],
         "costs": [float(request.registration.cost_of(name)) for request, name in arms],
         "planned": [request.planned[name] for request, name in arms],
-        "windows": [float(request.registration.window_hours) for request, _ in arms],
-        "is_rollout": is_rollout,
-        "now": now,
     }
+
+
+def _count(marts: Any, parameters: dict[str, object]) -> list[dict[str, Any]]:
     cursor = marts.execute(_COUNT, parameters)
     names = [column[0] for column in cursor.description]
-    counted: dict[str, tuple[ArmStats, ...]] = {request.plan_id: () for request in requests}
-    for row in cursor.fetchall():
-        values = dict(zip(names, row, strict=True))
-        counted[values.pop("plan_id")] += (ArmStats.model_validate(values),)
-    return counted
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -9,8 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tasks.experiments.comparison import Comparison
 from tasks.experiments.decision import Decision
-from tasks.experiments.wording import METRIC_NAMES, describe_finding, describe_guardrail, p_value, percent, points
+from tasks.experiments.reasons import describe_reach, list_reasons
+from tasks.experiments.registration import Metric, Registration
+from tasks.experiments.wording import (
+    METRIC_NAMES,
+    describe_finding,
+    describe_guardrail,
+    p_value,
+    percent,
+    points,
+    yuan,
+)
 
 Language = Literal["zh", "en"]
 Row = Mapping[str, Any]
@@ -44,11 +55,12 @@ def tell_experiment(rows: Sequence[Row], segments: Sequence[Row], language: Lang
     tell = _Teller(language)
     first = rows[0]
     decision = Decision.from_json(first["record"]) if first["record"] else None
-    sections = [tell.verdict(first, decision), tell.tested(first, rows)]
+    sections = [tell.verdict(first, decision), tell.tested(first, rows, decision)]
     if decision is None:
         sections += [tell.progress_so_far(rows), tell.harm(first)]
     else:
-        sections += [tell.lift(decision), tell.next_step(first, decision), tell.progress(decision)]
+        sections += [tell.lift(decision), tell.why(decision), tell.next_step(first, decision)]
+        sections += [tell.progress(decision)]
         sections += [tell.guardrails(decision), tell.health(decision), tell.harm(first), tell.late(rows)]
         sections += [tell.realised(rows, decision), tell.incrementality(first)]
     sections += [tell.segments(segments)]
@@ -89,16 +101,49 @@ class _Teller:
             )
         return self.section("verdict", "结论", "Verdict", [line])
 
-    def tested(self, first: Row, rows: Sequence[Row]) -> Section:
+    def tested(self, first: Row, rows: Sequence[Row], decision: Decision | None) -> Section:
         zh, en = _VARIABLES.get(first["experiment_variable"], (first["experiment_variable"],) * 2)
         names = self.say("、", ", ").join(str(row["variant"]) for row in rows)
         metric = METRIC_NAMES["converted" if _metric_of(first) == "converted" else "clicked"]
-        line = self.say(f"测试的是{zh}：{names}；按{metric.zh}判定，分母是发出条数。",
-                        f"Tested was {en}: {names}; decided by the {metric.en}, out of messages sent.")  # fmt: skip
-        mode = self.say("这是全量学习测试：结论用于下次，没有推广。",
-                        "A learning test over everybody: it is for next time, nothing is rolled out.")  # fmt: skip
-        lines = [line, mode] if first["mode"] == "full" else [line]
+        is_offer = first["experiment_variable"] == "offer"
+        both = (
+            self.say("，并且每条毛利也要更高", ", and the margin per message has to be higher too") if is_offer else ""
+        )
+        lines = [self.say(f"只有{zh}不同：{names}。", f"One thing differs, {en}: {names}.")]
+        if decision is not None:
+            lines = [lines[0], *self._variants(decision.registration)]
+        lines.append(self.say(f"按{metric.zh}判定（占发出条数）{both}。",
+                              f"Decided by the {metric.en} (of the messages sent){both}."))  # fmt: skip
+        if first["mode"] == "full":
+            lines.append(self.say(
+                "这是全量学习测试：结论用于下次，没有推广。",
+                "A learning test over everybody: it is for next time, nothing is rolled out.",
+            ))  # fmt: skip
+        elif decision is not None:
+            lines.append(self._sample(decision.registration))
         return self.section("tested", "测试了什么", "What was tested", lines)
+
+    def _variants(self, registration: Registration) -> list[str]:
+        told = []
+        for arm in registration.arms:
+            value = getattr(arm, registration.variable)
+            mark = self.say("（后备版本）", " (the fallback)") if arm.name == registration.fallback_arm else ""
+            told.append(f"{arm.name}{mark}" + (self.say("：", ": ") + value if value else ""))
+        return told
+
+    def _sample(self, registration: Registration) -> str:
+        held = registration.holdout_fraction
+        share, hours = f"{registration.sample_fraction:.0%}", f"{registration.window_hours:g}"
+        zh = f"受众中抽取 {share} 参加测试，其余的人等结论；每条观察 {hours} 小时"
+        en = f"{share} of the audience took part, the rest waited; each message was observed for {hours} hours"
+        zh_held, en_held = f"；另有 {held:.0%} 作为对照组，什么也不收", f"; {held:.0%} are held out and get nothing"
+        return self.say(f"{zh}{zh_held if held else ''}。", f"{en}{en_held if held else ''}.")
+
+    def why(self, decision: Decision) -> Section:
+        lines = [f"{reason.mark} {self.text(reason.text)}" for reason in list_reasons(decision)]
+        reach = describe_reach(decision)
+        return self.section("why", "怎样得出结论", "How the verdict came about",
+                            [*lines, *([self.text(reach)] if reach else [])])  # fmt: skip
 
     def lift(self, decision: Decision) -> Section:
         rates = [
@@ -107,30 +152,32 @@ class _Teller:
             for result in decision.results
             if result.rate is not None and result.interval is not None
         ]
-        return self.section("lift", "提升（95% 区间）", "Lift (95% intervals)",
-                            [*rates, *(self._compared(c) for c in decision.comparisons)])  # fmt: skip
+        metric = decision.registration.primary_metric
+        compared = [self._compared(c, metric) for c in decision.comparisons]
+        return self.section("lift", "提升（95% 区间）", "Lift (95% intervals)", [*rates, *compared])
 
-    def _compared(self, c: Any) -> str:
+    def _compared(self, c: Comparison, metric: Metric) -> str:
+        name = METRIC_NAMES[metric]
         lift = "–" if c.lift is None else f"{_signed(c.lift)}%"
         interval = f"{points(c.interval.low)} … {points(c.interval.high)}"
         relative = f"{_signed(c.lift_interval.low)}% … {_signed(c.lift_interval.high)}%"
         line = self.say(
             f"{c.arm} 比 {c.reference}：{_signed(c.difference)} 个百分点（{interval}），相对 {lift}（{relative}），"
-            f"{p_value(c.p_adjusted)}，胜出概率 {percent(c.chance_to_win)}",
+            f"{p_value(c.p_adjusted)}，{name.zh}更高的概率 {percent(c.chance_to_win)}",
             f"{c.arm} against {c.reference}: {_signed(c.difference)} points ({interval}), relative {lift} "
-            f"({relative}), {p_value(c.p_adjusted)}, chance to win {percent(c.chance_to_win)}",
+            f"({relative}), {p_value(c.p_adjusted)}, chance of the higher {name.en} {percent(c.chance_to_win)}",
         )
         if c.margin is None:
             return line
         m = c.margin
         return line + self.say(
-            f"；每条毛利差 ¥{m.difference:+.3f}（{m.interval.low:+.3f} … {m.interval.high:+.3f}）",
-            f"; margin per message CNY {m.difference:+.3f} ({m.interval.low:+.3f} … {m.interval.high:+.3f})",
+            f"；每条毛利差 {yuan(m.difference)}（{yuan(m.interval.low)} … {yuan(m.interval.high)}）",
+            f"; margin per message {yuan(m.difference)} ({yuan(m.interval.low)} … {yuan(m.interval.high)})",
         )
 
     def next_step(self, first: Row, decision: Decision) -> Section:
         ended = first[f"rollout_sentence_{self.language}"]
-        lines = [self.text(decision.next_step) + self.say("。", ".")]
+        lines = [_sentence(self.text(decision.next_step), self.language)]
         if first["rollout_outcome"] == "running":
             lines.append(self.say(
                 f"推广进行中：已排 {first['rollout_waves_planned']}/{first['rollout_waves']} 批，"
@@ -139,7 +186,7 @@ class _Teller:
                 f"planned, {first['rollout_people']:,} people, {first['rollout_sent']:,} sent.",
             ))  # fmt: skip
         if ended and first["rollout_outcome"] != "next_time":
-            lines.append(ended)
+            lines.append(_sentence(ended, self.language))
         return self.section("next", "接下来", "What happens next", lines)
 
     def progress(self, decision: Decision) -> Section:
@@ -155,9 +202,10 @@ class _Teller:
 
     def _progress(self, sent: int, needed_sent: int, events: int, needed_events: int) -> Section:
         line = self.say(
-            f"最少的版本发出 {sent:,} / 需要 {needed_sent:,}；事件最多的版本 {events:,} / 需要 {needed_events:,}",
-            f"smallest arm {sent:,} sent of {needed_sent:,} needed; most events in an arm {events:,} of "
-            f"{needed_events:,} needed",
+            f"最少的版本发出 {sent:,} 条（至少 {needed_sent:,}）；"
+            f"事件最多的版本 {events:,} 次（至少 {needed_events:,}）",
+            f"{sent:,} sent in the smallest variant (at least {needed_sent:,}); {events:,} events in the best "
+            f"(at least {needed_events:,})",
         )
         return self.section("progress", "样本进度", "Progress", [line] if needed_sent else [])
 
@@ -165,7 +213,11 @@ class _Teller:
         fallback = decision.registration.fallback_arm
         mark = {"STOP": "✗", "PROVEN_OK": "✓", "NOT_PROVEN": "·"}
         lines = [f"{mark[g.verdict]} {self.text(describe_guardrail(g, fallback))}" for g in decision.guardrails]
-        return self.section("guardrails", "护栏", "Guardrails", lines)
+        legend = self.say(
+            "✗ 触发，停止；✓ 已证实低于上限；· 没有危害的迹象，但条数太少，还不能证实低于上限。",
+            "✗ breached, it stops; ✓ proven below the limit; · no sign of harm, but too few messages to prove it.",
+        )
+        return self.section("guardrails", "护栏", "Guardrails", [*lines, legend])
 
     def health(self, decision: Decision) -> Section:
         found = [
@@ -193,17 +245,24 @@ class _Teller:
         if row is None:
             return self.section("realised", "", "", [])
         fallback, promised = decision.registration.fallback_arm, row["difference"]
-        line = self.say(
-            f"推广 {row['variant']} 实际 {percent(row['realised_rate'])}，比测试中的 {fallback} "
-            f"{_signed(row['realised_difference'])} 个百分点（{points(row['realised_low'])} … "
-            f"{points(row['realised_high'])}）；",
-            f"The roll-out of {row['variant']} brought {percent(row['realised_rate'])}, "
-            f"{_signed(row['realised_difference'])} points against {fallback} in the test "
-            f"({points(row['realised_low'])} … {points(row['realised_high'])}); ",
+        against = (
+            f"{_signed(row['realised_difference'])}",
+            f"{points(row['realised_low'])} … {points(row['realised_high'])}",
         )
         if promised is None:
-            line += self.say("发的就是后备版本，没有预测提升。", "the fallback itself was sent, no lift was promised.")
+            line = self.say(
+                f"推广 {row['variant']} 实际 {percent(row['realised_rate'])}，比它自己在测试中 {against[0]} 个百分点"
+                f"（{against[1]}）。发的是后备版本，没有预测提升。",
+                f"The roll-out of {row['variant']} brought {percent(row['realised_rate'])}, {against[0]} points "
+                f"against its own rate in the test ({against[1]}). It is the fallback: no lift was predicted.",
+            )
             return self.section("realised", "实际与预测", "Realised beside predicted", [line])
+        line = self.say(
+            f"推广 {row['variant']} 实际 {percent(row['realised_rate'])}，比测试中的 {fallback} {against[0]} 个百分点"
+            f"（{against[1]}）；",
+            f"The roll-out of {row['variant']} brought {percent(row['realised_rate'])}, {against[0]} points against "
+            f"{fallback} in the test ({against[1]}); ",
+        )
         fits = row["is_as_predicted"]
         line += self.say(
             f"预测 {_signed(promised)}：{'相符' if fits else '不符'}。",
@@ -267,6 +326,13 @@ class _Teller:
 def _metric_of(first: Row) -> str:
     metric = first["primary_metric"] or "clicked"
     return _METRICS.get(metric, metric)
+
+
+def _sentence(text: str, language: Language) -> str:
+    """With a capital letter and a full stop, as a sentence of its own."""
+    if text.endswith((".", "。")):
+        return text
+    return f"{text[:1].upper()}{text[1:]}." if language == "en" else f"{text}。"
 
 
 def _signed(fraction: float) -> str:

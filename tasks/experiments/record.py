@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from chuda.errors import UsageError
-from tasks.experiments.counting import CountRequest, count_arms
+from tasks.experiments.counting import RECEIPTS_COMPLETE_AFTER, CountRequest, count_arms
 from tasks.experiments.decision import Decision, decide
 from tasks.experiments.registration import Registration
 from tasks.feedback.mirror import create_mirror
 from tasks.planning.plan import create_plan_tables
 
-RECEIPTS_COMPLETE_AFTER = timedelta(hours=72)
 _CREATE = Path(__file__).with_name("create_experiment_tables.sql").read_text(encoding="utf-8")
 _DUE = """
 SELECT max(b.sent_at) AS last_sent_at,

@@ -116,19 +116,11 @@ def find_winner(registration: Registration, comparisons: tuple[Comparison, ...])
 
     For offers the margin per message must be proven higher too: a discount nearly always lifts the rate.
     """
-    needs_margin = registration.variable == "offer"
-    better = [
-        c
-        for c in comparisons
-        if c.is_proven() and c.difference > 0 and (not needs_margin or (c.margin is not None and c.margin.is_higher()))
-    ]
+    proven = [c for c in comparisons if c.is_proven() and (registration.variable != "offer" or c.is_margin_agreed())]
+    better = [c for c in proven if c.difference > 0]
     if better:
         return max(better, key=lambda c: c.difference).arm
-    all_worse = all(
-        c.is_proven() and c.difference < 0 and (not needs_margin or (c.margin is not None and c.margin.is_lower()))
-        for c in comparisons
-    )
-    return registration.fallback_arm if comparisons and all_worse else None
+    return registration.fallback_arm if comparisons and len(proven) == len(comparisons) else None
 
 
 def is_equivalent(registration: Registration, comparisons: tuple[Comparison, ...]) -> bool:
@@ -189,7 +181,14 @@ def find_leader(registration: Registration, results: tuple[ArmResult, ...], comp
 
 
 def _why_inconclusive(registration: Registration, comparisons: tuple[Comparison, ...]) -> VerdictReason:
-    proven = [c for c in comparisons if c.is_proven()]
-    if registration.variable != "offer" or not proven:
+    blocked = find_blocked(registration, comparisons)
+    if not blocked:
         return "not_significant"
-    return "margin_not_measured" if any(c.margin is None for c in proven) else "margin_not_higher"
+    return "margin_not_measured" if any(c.margin is None for c in blocked) else "margin_not_higher"
+
+
+def find_blocked(registration: Registration, comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
+    """The comparisons of offers whose rates differ for certain, while the margin does not say the same."""
+    if registration.variable != "offer":
+        return ()
+    return tuple(c for c in comparisons if c.is_proven() and not c.is_margin_agreed())

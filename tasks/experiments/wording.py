@@ -8,7 +8,7 @@ from tasks.experiments.comparison import ArmResult, Comparison
 from tasks.experiments.guardrails import Guardrail, find_harm
 from tasks.experiments.health import HealthCode, HealthFinding
 from tasks.experiments.registration import Registration
-from tasks.experiments.verdict import Outcome, Progress, RollOut, RollOutReason
+from tasks.experiments.verdict import Outcome, Progress, RollOut, RollOutReason, find_blocked
 
 
 class Text(BaseModel):
@@ -71,20 +71,21 @@ _ROLL_OUT: dict[RollOutReason, tuple[str, str]] = {
         "不再发送：连后备版本也触发了护栏",
         "nothing more is sent: the fallback itself breached a guardrail",
     ),
-    "fallback_after_harm": (
-        "改发后备版本 {arm}：它没有触发护栏",
-        "the fallback {arm} is sent: it breached no guardrail",
-    ),
-    "winner": ("发送胜出版本 {arm}", "the winner {arm} is sent"),
-    "cheaper": ("效果相当，发送更便宜的版本 {arm}", "they perform alike, so the cheaper arm {arm} is sent"),
+    "fallback_after_harm": ("它是后备版本，没有触发护栏", "it is the fallback and breached no guardrail"),
+    "winner": ("它胜出", "it won"),
+    "cheaper": ("效果相当，它更便宜", "they perform alike and it costs less"),
     "fallback": (
-        "没有证据支持更换，发送后备版本 {arm}",
-        "nothing proves a change worth while, so the fallback {arm} is sent",
+        "它是事先登记的后备版本，没有证据表明别的版本更好",
+        "it is the fallback registered beforehand, and nothing proves another variant better",
     ),
     "leader_unproven": (
-        "按事先登记，成本相同，发送暂时领先但未经证实的版本 {arm}",
-        "as registered beforehand and at equal cost, the leader {arm} is sent, unproven",
+        "它暂时领先，但未经证实；成本相同，按事先登记发送领先者",
+        "it leads, unproven; for variants of equal cost that was registered beforehand",
     ),
+}
+_GOES_OUT = {
+    "rest": Text(zh="其余的人都收到版本 {arm}：", en="the rest of the audience gets {arm}: "),
+    "next_time": Text(zh="下次发送版本 {arm}：", en="next time, send {arm}: "),
 }
 
 
@@ -97,7 +98,7 @@ def describe_finding(finding: HealthFinding) -> Text:
 
 def describe_guardrail(guardrail: Guardrail, fallback_arm: str) -> Text:
     """One kind of harm on one arm in words: counts, rate, limit, and what is proven."""
-    name, counts = METRIC_NAMES[guardrail.metric], f"{guardrail.events}/{guardrail.sent}"
+    name, counts = METRIC_NAMES[guardrail.metric], f"{guardrail.events:,}/{guardrail.sent:,}"
     rate, limit = percent(guardrail.rate or 0.0), percent(guardrail.limit)
     if "above_limit" in guardrail.breaches:
         return Text(
@@ -119,9 +120,10 @@ def describe_guardrail(guardrail: Guardrail, fallback_arm: str) -> Text:
 def describe_roll_out(roll_out: RollOut) -> Text:
     """What happens next, in words."""
     zh, en = _ROLL_OUT[roll_out.reason]
-    if roll_out.scope == "next_time" and roll_out.arm is not None:
-        return Text(zh=f"下次：{zh.format(arm=roll_out.arm)}", en=f"next time: {en.format(arm=roll_out.arm)}")
-    return Text(zh=zh.format(arm=roll_out.arm), en=en.format(arm=roll_out.arm))
+    if roll_out.arm is None:
+        return Text(zh=zh, en=en)
+    lead = _GOES_OUT[roll_out.scope]
+    return Text(zh=lead.zh.format(arm=roll_out.arm) + zh, en=lead.en.format(arm=roll_out.arm) + en)
 
 
 def explain(
@@ -154,12 +156,17 @@ def explain(
         return _explain_minimum(registration, progress)
     if outcome.winner is not None:
         return _explain_winner(registration, outcome.winner, results, comparisons, unbeaten)
-    return _explain_inconclusive(registration, outcome, comparisons)
+    return _explain_inconclusive(registration, outcome, results, comparisons)
 
 
 def percent(fraction: float) -> str:
     """A fraction as a percentage with three significant digits: 5.03%."""
     return f"{100 * fraction:.3g}%"
+
+
+def yuan(amount: float) -> str:
+    """An amount of money per message with its sign: +¥0.08."""
+    return f"{'-' if amount < 0 else '+'}¥{abs(amount):.2f}"
 
 
 def p_value(p: float) -> str:
@@ -217,30 +224,56 @@ def _explain_winner(
     )
 
 
-def _explain_inconclusive(registration: Registration, outcome: Outcome, comparisons: tuple[Comparison, ...]) -> Text:
-    name = METRIC_NAMES[registration.primary_metric]
+def _explain_inconclusive(
+    registration: Registration, outcome: Outcome, results: tuple[ArmResult, ...], comparisons: tuple[Comparison, ...]
+) -> Text:
+    name, level = METRIC_NAMES[registration.primary_metric], _level(comparisons[0])
     told = "; ".join(
-        f"{c.arm} - {c.reference}: {points(c.interval.low)} … {points(c.interval.high)}" for c in comparisons
+        f"{c.arm} − {c.reference}: {points(c.interval.low)} … {points(c.interval.high)}" for c in comparisons
     )
-    level = _level(comparisons[0])
+    rates = {result.arm: percent(result.rate or 0.0) for result in results}
+    listed = ", ".join(f"{arm} {rate}" for arm, rate in rates.items())
     if outcome.reason == "within_indifference_zone":
         zone = points(registration.indifference_zone or 0.0)
         return Text(
-            zh=f"效果相当：{name.zh}之差的 {level} 区间（{told} 个百分点）都在事先约定的 ±{zone} 之内。",
-            en=f"Equivalent: the {level} intervals of the {name.en} difference ({told} points) lie within ±{zone}.",
+            zh=f"效果相当：{name.zh}（{listed}）之差的 {level} 区间（{told} 个百分点）都在事先约定的 ±{zone} 之内。",
+            en=f"Equivalent: the {level} intervals of the {name.en} difference ({told} points; {listed}) lie within "
+            f"±{zone}, which was called no difference beforehand.",
         )
     if outcome.reason == "not_significant":
         return Text(
-            zh=f"没有结论：{name.zh}之差的 {level} 区间（{told} 个百分点）不足以证明谁更好。",
-            en=f"No conclusion: the {level} intervals of the {name.en} difference ({told} points) prove nothing.",
+            zh=f"没有胜者：{name.zh}的差别（{listed}）可能只是偶然（{level} 区间 {told} 个百分点）。",
+            en=f"No winner: the {name.en} ({listed}) differs by no more than chance can explain ({level} interval "
+            f"{told} points).",
         )
-    measured = outcome.reason == "margin_not_higher"
+    return _explain_margin(registration, rates, comparisons)
+
+
+def _explain_margin(registration: Registration, rates: dict[str, str], comparisons: tuple[Comparison, ...]) -> Text:
+    """The rates differ for certain, but for an offer the margin decides too."""
+    name = METRIC_NAMES[registration.primary_metric]
+    c = max(find_blocked(registration, comparisons), key=lambda c: abs(c.difference))
+    better, other, sign = (c.arm, c.reference, 1) if c.difference > 0 else (c.reference, c.arm, -1)
+    low, high = sorted((sign * c.interval.low, sign * c.interval.high))
+    zh = (
+        f"没有胜者：{better} 的{name.zh}更高（{rates[better]}，{other} 为 {rates[other]}；"
+        f"高 {points(sign * c.difference)} 个百分点，{_level(c)} 区间 {points(low)} 至 {points(high)}）"
+    )
+    en = (
+        f"No winner: {better} has the higher {name.en} ({rates[better]} against {rates[other]} of {other}; "
+        f"{points(sign * c.difference)} points more, {_level(c)} interval {points(low)} to {points(high)})"
+    )
+    if c.margin is None:
+        return Text(
+            zh=f"{zh}，但每条毛利没有记录；比较优惠时两者都要更高。",
+            en=f"{en}, but the margin per message was not measured; an offer wins only with both.",
+        )
+    least, most = sorted((sign * c.margin.interval.low, sign * c.margin.interval.high))
+    gain = yuan(sign * c.margin.difference)
     return Text(
-        zh=f"没有结论：{name.zh}有差别（{told} 个百分点），但每条毛利{'未被证明更高' if measured else '没有记录'}。",
-        en=(
-            f"No conclusion: the {name.en} differs ({told} points), but the margin per message "
-            f"{'is not proven higher' if measured else 'was not measured'}."
-        ),
+        zh=f"{zh}，但没有证实每条多赚钱（{gain}，区间 {yuan(least)} 至 {yuan(most)}）；比较优惠时两者都要更高。",
+        en=f"{en}, but is not proven to earn more per message ({gain}, interval {yuan(least)} to {yuan(most)}); an "
+        "offer wins only with both.",
     )
 
 

@@ -80,7 +80,7 @@ def _make_release(origin: Release, answers: Sequence[Answer], now_us: int) -> Re
     plan_id = f"{origin.release_id}{ANSWERS_OF}{number}"
     return replace(
         origin, release_id=f"{plan_id}-1", plan_id=plan_id, occurrence=f"{origin.occurrence} answers {number} "
-        f"{origin.release_id}", message_type=ANSWER_TYPE, size=len(answers),
+        f"{origin.release_id}", message_type=ANSWER_TYPE, standby="[]", size=len(answers),
         parts=sum(count_parts(answer.text) for answer in answers), not_before_us=now_us,
         not_after_us=now_us + EXPIRES_AFTER_US, sealed_us=now_us,
     )  # fmt: skip

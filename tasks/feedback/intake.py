@@ -5,8 +5,11 @@ Pulled and pushed pages pass through here alike. Nothing with a number in it com
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from chuda.clock import to_us
@@ -25,19 +28,41 @@ ProviderEvent = ReceiptEvent | ReplyEvent | ClickEvent
 
 def make_page(
     keys: Keys, channel: str, feed: str, events: Sequence[ProviderEvent], unreadable: Sequence[UnreadableItem],
-    now: datetime, fingerprint: str | None = None,
+    now: datetime, fingerprint: str | None = None, seen: Counter[str] | None = None,
 ) -> tuple[QueuedPage, list[Reject]]:  # fmt: skip
-    """The page to keep, and the items that could not be used, each with its reason."""
+    """The page to keep, and the items that could not be used, each with its reason.
+
+    Args:
+        keys: the workspace's.
+        channel: where it comes from.
+        feed: receipts, replies or clicks.
+        events: the items that could be read.
+        unreadable: those that could not.
+        now: when.
+        fingerprint: of a body that may come again whole.
+        seen: of a log that is read again when it has grown: how often each line stood in its pages so far.
+    """
     now_us = to_us(now)
+    source = f"{fingerprint or now_us}:" if seen is None else ""
+    seen = Counter() if seen is None else seen
     rejects = [Reject(channel, feed, item.reason, mask_phones(item.item), now_us) for item in unreadable]
     items: list[QueuedItem] = []
     for event in events:
         item = tokenise(keys, event)
         if item is None:
             rejects.append(Reject(channel, feed, NUMBER_UNREADABLE, _shown(event), now_us))
+        elif isinstance(item, QueuedClick) and not (item.token or item.message_id):
+            items.append(_numbered(item, source, seen))
         else:
             items.append(item)
     return QueuedPage(channel, feed, dump_items(items), len(items), now_us, fingerprint), rejects
+
+
+def _numbered(item: QueuedClick, source: str, seen: Counter[str]) -> QueuedClick:
+    """A click of nobody in particular, with what makes it another one than its neighbour of the same second."""
+    line = hashlib.sha256(f"{item.link}\n{item.agent}\n{item.at_us}".encode()).hexdigest()[:16]
+    seen[line] += 1
+    return replace(item, line=f"{source}{line}:{seen[line]}")
 
 
 def tokenise(keys: Keys, event: ProviderEvent) -> QueuedItem | None:
@@ -46,27 +71,28 @@ def tokenise(keys: Keys, event: ProviderEvent) -> QueuedItem | None:
     token = keys.token(phone) if phone else ""
     shown = mask(phone) if phone else _mask_unreadable(event.phone)
     if isinstance(event, ReplyEvent):
-        return QueuedReply(token, shown, _free_text(event.text), _us(event.received_at)) if token else None
+        return QueuedReply(token, shown, free_text(event.text), _us(event.received_at)) if token else None
     message_id = _own_id(event.message_id)
     if isinstance(event, ClickEvent):
-        if not (token or message_id):
+        link, agent = free_text(event.link), free_text(event.user_agent)
+        if not (token or message_id or (link and not event.phone)):
             return None
-        link, agent = _free_text(event.link), _free_text(event.user_agent)
         return QueuedClick(token, shown, message_id, link, agent, _us(event.clicked_at))
     batch_id = _own_id(event.batch_id)
     if not (token or message_id):
         return None
-    return QueuedReceipt(token, shown, message_id, batch_id, event.status, _free_text(event.code), event.parts,
+    return QueuedReceipt(token, shown, message_id, batch_id, event.status, free_text(event.code), event.parts,
                          _us(event.reported_at), event.attempts)  # fmt: skip
 
 
-def _free_text(text: str) -> str:
+def free_text(text: str) -> str:
+    """What somebody else wrote, as it may be stored: numbers masked, nothing in it that a store refuses."""
     return mask_phones(clean_text(text))
 
 
 def _own_id(text: str) -> str:
     """An id of ours as it is; in anything else a number is masked, since some providers build ids from it."""
-    return text if _OWN_ID.fullmatch(text) else _free_text(text)
+    return text if _OWN_ID.fullmatch(text) else free_text(text)
 
 
 def _mask_unreadable(phone: str) -> str:
@@ -75,7 +101,7 @@ def _mask_unreadable(phone: str) -> str:
 
 
 def _shown(event: ProviderEvent) -> str:
-    said = _free_text(event.text) if isinstance(event, ReplyEvent) else ""
+    said = free_text(event.text) if isinstance(event, ReplyEvent) else ""
     return f"{_mask_unreadable(event.phone)} {said}".strip()[:300]
 
 

@@ -38,7 +38,11 @@ class QueuedReply:
 
 @dataclass(frozen=True, slots=True)
 class QueuedClick:
-    """A click, or a look by a program."""
+    """A click, or a look by a program.
+
+    `reason` says why a look at an own link was a program's. A click that names neither person nor message has a `line`,
+    which tells it from lines that say the same.
+    """
 
     token: str
     shown: str
@@ -46,6 +50,8 @@ class QueuedClick:
     link: str
     agent: str
     at_us: int | None
+    reason: str = ""
+    line: str = ""
 
 
 QueuedItem = QueuedReceipt | QueuedReply | QueuedClick
@@ -55,6 +61,11 @@ _TYPES: dict[str, type[QueuedItem]] = {RECEIPTS: QueuedReceipt, REPLIES: QueuedR
 def dump_items(items: Sequence[QueuedItem]) -> str:
     """The items of a page as one JSON text."""
     return json.dumps([astuple(item) for item in items], ensure_ascii=False, separators=(",", ":"))
+
+
+def join_items(texts: Sequence[str]) -> str:
+    """The items of several pages of one feed, each as `dump_items` wrote it, as those of one."""
+    return f"[{','.join(text[1:-1] for text in texts if text != '[]')}]"
 
 
 def load_items(feed: str, text: str) -> list[QueuedItem]:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from chuda.stores.ledger import Ledger
+from chuda.stores.ledger import Connection, Ledger
+from chuda.stores.ledger.failover import STAND_IN
 from chuda.stores.ledger.reading import (
+    ANSWERS,
     BATCHES,
     CLICKS,
     COMPLAINTS,
     EXCEPTIONS,
+    LINK_CLICKS,
+    LINK_LOOKS,
     RECEIPTS,
     REPLIES,
     SUPPRESSIONS,
     read_frame,
 )
+from chuda.stores.ledger.releases import ANSWERS_OF
 
+_HERE = Path(__file__).parent
+_ANSWERS_SQL = (_HERE / "write_answers.sql").read_text(encoding="utf-8")
+_VARIANT_CLICKS_SQL = (_HERE / "count_variant_clicks.sql").read_text(encoding="utf-8")
 _CREATE = """
 CREATE TABLE IF NOT EXISTS receipt_received (receipt_id BIGINT, channel VARCHAR, batch_id VARCHAR, position INTEGER,
     token VARCHAR, status VARCHAR, code VARCHAR, parts INTEGER, reported_at TIMESTAMPTZ, received_at TIMESTAMPTZ);
@@ -25,6 +34,15 @@ CREATE TABLE IF NOT EXISTS reply_received (reply_id BIGINT, channel VARCHAR, tok
     replied_at TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS click_received (click_id BIGINT, channel VARCHAR, batch_id VARCHAR, position INTEGER,
     token VARCHAR, link VARCHAR, clicked_at TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS link_click_received (link_click_id BIGINT, channel VARCHAR, link VARCHAR,
+    clicked_at TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS link_look_received (look_id BIGINT, channel VARCHAR, batch_id VARCHAR, position INTEGER,
+    reason VARCHAR, looked_at TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS answer_sent (plan_id VARCHAR, campaign_id VARCHAR, token VARCHAR, channel VARCHAR,
+    batch_id VARCHAR, position INTEGER, state VARCHAR, sent_at TIMESTAMPTZ, parts DECIMAL(8, 2),
+    price_cny DECIMAL(8, 4), billing VARCHAR);
+CREATE TABLE IF NOT EXISTS variant_click (plan_id VARCHAR, variant VARCHAR, link VARCHAR, clicks BIGINT,
+    first_clicked_at TIMESTAMPTZ, last_clicked_at TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS batch_state (batch_id VARCHAR, plan_id VARCHAR, release_id VARCHAR, channel VARCHAR,
     state VARCHAR, size INTEGER, sent_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, attempts INTEGER);
 CREATE TABLE IF NOT EXISTS message_exception (batch_id VARCHAR, position INTEGER, state VARCHAR, code VARCHAR,
@@ -40,7 +58,8 @@ CREATE TABLE IF NOT EXISTS feedback_alarm (kind VARCHAR NOT NULL, severity VARCH
     advice_en VARCHAR NOT NULL);
 """
 _EVENTS = (("receipt_received", "receipt_id", RECEIPTS), ("reply_received", "reply_id", REPLIES),
-           ("click_received", "click_id", CLICKS))  # fmt: skip
+           ("click_received", "click_id", CLICKS), ("link_click_received", "link_click_id", LINK_CLICKS),
+           ("link_look_received", "look_id", LINK_LOOKS))  # fmt: skip
 _STATES = (("batch_state", BATCHES), ("message_exception", EXCEPTIONS), ("suppression_recorded", SUPPRESSIONS),
            ("complaint_recorded", COMPLAINTS))  # fmt: skip
 
@@ -48,6 +67,9 @@ _STATES = (("batch_state", BATCHES), ("message_exception", EXCEPTIONS), ("suppre
 def create_mirror(connection: Any) -> None:
     """Create the warehouse's tables of what the ledger knows, where they are missing."""
     connection.execute(_CREATE)
+
+
+EVENT_TABLES = tuple(table for table, *_ in _EVENTS)
 
 
 def mirror_ledger(connection: Any, ledger: Ledger) -> dict[str, int]:
@@ -63,8 +85,38 @@ def mirror_ledger(connection: Any, ledger: Ledger) -> dict[str, int]:
             rows[table] = _append(connection, table, read_frame(source, query, {"after": after}))
         for table, query in _STATES:
             connection.execute(f"DELETE FROM {table}")
-            rows[table] = _append(connection, table, read_frame(source, query))
+            rows[table] = _append(connection, table, _by_approval(read_frame(source, query)))
+        rows["answer_sent"] = _write_answers(connection, source)
+    rows["variant_click"] = _count_variant_clicks(connection)
     return rows
+
+
+def _write_answers(connection: Any, source: Connection) -> int:
+    """Answers to keywords, which no plan of the warehouse knows, message by message: what they cost."""
+    record = pl.col("channel_record")
+    connection.register("answer_batch", read_frame(source, ANSWERS).with_columns(
+        price_cny=record.str.json_path_match("$.price_cny_per_part"), billing=record.str.json_path_match("$.billing")
+    ).to_arrow())  # fmt: skip
+    connection.execute("DELETE FROM answer_sent")
+    connection.execute(_ANSWERS_SQL, {"answers_of": ANSWERS_OF})
+    connection.unregister("answer_batch")
+    return int(connection.execute("SELECT count(*) FROM answer_sent").fetchone()[0])
+
+
+def _count_variant_clicks(connection: Any) -> int:
+    """Clicks on links that everybody of a variant has, by plan and variant; none before the first plan."""
+    connection.execute("DELETE FROM variant_click")
+    tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if {"plan_made", "plan_message"} <= tables:
+        connection.execute(_VARIANT_CLICKS_SQL)
+    return int(connection.execute("SELECT count(*) FROM variant_click").fetchone()[0])
+
+
+def _by_approval(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same with every release under the id it was planned and approved by, whatever channel took it over."""
+    if "release_id" not in frame.columns:
+        return frame
+    return frame.with_columns(pl.col("release_id").str.replace(STAND_IN, ""))
 
 
 def _append(connection: Any, table: str, frame: pl.DataFrame) -> int:

@@ -13,16 +13,20 @@ from typing import TypeVar
 
 from chuda.clock import Clock, to_us
 from chuda.errors import ChudaError
+from chuda.keys import TOKEN_LENGTH
 from chuda.stores.ledger import Connection, Ledger
 from chuda.stores.ledger.alternates import suppress_people
 from chuda.stores.ledger.channels import tell_attempts
 from chuda.stores.ledger.complaints import Complaint, add_complaints
 from chuda.stores.ledger.feedback import (
     ClickRow,
+    LinkClickRow,
+    LookRow,
     Member,
     ReceiptRow,
     ReplyRow,
     ScannerRow,
+    add_link_clicks,
     append_events,
     drop_known,
     last_message_to,
@@ -73,8 +77,8 @@ class Processor:
         """Process all that waits.
 
         Returns:
-            What came of it: receipts, replies, clicks, opt_outs, complaints, duplicates, scanners, rejects and
-            unknown_messages (receipts of messages that are not ours).
+            What came of it: receipts, replies, clicks, link_clicks (of nobody in particular), opt_outs, complaints,
+            duplicates, scanners, rejects and unknown_messages (receipts of messages that are not ours).
         """
         counts: Counter[str] = Counter()
         tried: set[int] = set()
@@ -130,9 +134,12 @@ class Processor:
         return work.counts
 
     def _keep_all(self, work: _Work, items: Sequence[QueuedItem]) -> None:
-        self._keep_receipts(work, [item for item in items if isinstance(item, QueuedReceipt)])
-        self._keep_replies(work, [item for item in items if isinstance(item, QueuedReply)])
-        self._keep_clicks(work, [item for item in items if isinstance(item, QueuedClick)])
+        if receipts := [item for item in items if isinstance(item, QueuedReceipt)]:
+            self._keep_receipts(work, receipts)
+        if replies := [item for item in items if isinstance(item, QueuedReply)]:
+            self._keep_replies(work, replies)
+        if clicks := [item for item in items if isinstance(item, QueuedClick)]:
+            self._keep_clicks(work, clicks)
 
     def _keep_each(self, work: _Work, items: Sequence[QueuedItem]) -> None:
         for item in items:
@@ -164,18 +171,35 @@ class Processor:
     def _keep_clicks(self, work: _Work, items: Sequence[QueuedClick]) -> None:
         people: list[ClickRow] = []
         programs: list[ScannerRow] = []
-        for item, member in zip(items, _find_members(work, items), strict=True):
+        looks: list[LookRow] = []
+        named = [item for item in items if not item.line]
+        for item, member in zip(named, _find_members(work, named), strict=True):
             token, at_us = member.token or item.token, _moment(item.at_us, work)
             channel, place = work.page.channel, (member.batch_id, member.position)
             if not token:
                 self._reject(work, item, NUMBER_UNREADABLE)
+            elif item.reason:
+                looks.append(LookRow(channel, *place, item.reason, item.agent[:200], at_us))
             elif is_scanner(item.agent):
                 programs.append(ScannerRow(channel, *place, token, item.agent[:200], at_us))
             else:
                 people.append(ClickRow(channel, *place, token, item.link, at_us, work.page.received_us))
         append_events(work.connection, programs)
-        work.counts["scanners"] += len(programs)
+        append_events(work.connection, looks)
+        work.counts["scanners"] += len(programs) + len(looks)
         self._append(work, "clicks", people)
+        self._keep_nobodys(work, [item for item in items if item.line])
+
+    def _keep_nobodys(self, work: _Work, items: Sequence[QueuedClick]) -> None:
+        """Clicks of which only the link is known: counted per link, of nobody in particular."""
+        rows = [
+            LinkClickRow(work.page.channel, item.link, item.line, _moment(item.at_us, work), work.page.received_us)
+            for item in items
+            if not is_scanner(item.agent)
+        ]
+        fresh = add_link_clicks(work.connection, rows)
+        programs = len(items) - len(rows)
+        work.counts.update(link_clicks=fresh, duplicates=len(rows) - fresh, scanners=programs)
 
     def _keep_replies(self, work: _Work, items: Sequence[QueuedReply]) -> None:
         wanted = Wanted(work.connection, self._words)
@@ -228,15 +252,24 @@ def _batch_of(item: QueuedReceipt | QueuedClick) -> str:
     return item.batch_id if isinstance(item, QueuedReceipt) else ""
 
 
-def _in_batch(
-    tokens: Mapping[str, Sequence[str]], place: tuple[str, int] | None, batch_id: str, token: str
-) -> Member | None:
+def _in_batch(tokens: Mapping[str, str], place: tuple[str, int] | None, batch_id: str, token: str) -> Member | None:
     if place is not None:
-        members = tokens.get(place[0], ())
-        if place[1] < len(members) and token in ("", members[place[1]]):
-            return Member(place[0], place[1], members[place[1]])
-    members = tokens.get(batch_id, ())
-    return Member(batch_id, members.index(token), token) if token in members else None
+        start = place[1] * TOKEN_LENGTH
+        theirs = tokens.get(place[0], "")[start : start + TOKEN_LENGTH]
+        if theirs and token in ("", theirs):
+            return Member(*place, theirs)
+    if not token:
+        return None
+    position = _position_of(token, tokens.get(batch_id, ""))
+    return None if position is None else Member(batch_id, position, token)
+
+
+def _position_of(token: str, joined: str) -> int | None:
+    """Where a token stands among those of a batch, which are not taken apart: a page asks for many of one batch."""
+    start = joined.find(token)
+    while start % TOKEN_LENGTH and start >= 0:
+        start = joined.find(token, start + 1)
+    return None if start < 0 else start // TOKEN_LENGTH
 
 
 def _by_time(work: _Work, item: QueuedReceipt | QueuedClick) -> Member:

@@ -1,7 +1,8 @@
 """The push receiver: providers post receipts, replies and clicks to a secret path and hear “ok” once they are on disk.
 
 `POST /push/<secret>/<channel>/<receipts|replies|clicks>` takes what the channel's provider documents: a JSON array, a
-single object, or (generic) `{"items": […]}`. Everything else is 404, so that nobody learns what there is.
+single object, or (generic) `{"items": […]}`. Everything else is 404, so that nobody learns what there is. Own short
+links are followed here too (`redirecting.py`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -29,6 +30,7 @@ from chuda.stores.ledger.queue import Reject
 from tasks.feedback.durable import DurableWriter
 from tasks.feedback.intake import ProviderEvent, make_page
 from tasks.feedback.items import CLICKS, RECEIPTS, REPLIES
+from tasks.feedback.redirecting import Redirector
 
 LARGEST_BODY = 1024 * 1024
 MOST_ITEMS = 1000
@@ -125,8 +127,14 @@ def check_secret(secret: str) -> str:
     return secret
 
 
-def make_app(receiver: Receiver) -> Starlette:
-    """The ASGI application; its writer runs as long as it does."""
+def make_app(receiver: Receiver, redirector: Redirector | None = None, link_paths: Sequence[str] = ()) -> Starlette:
+    """The ASGI application; its writer runs as long as it does.
+
+    Args:
+        receiver: takes pushes.
+        redirector: follows own short links, if any channel has them.
+        link_paths: the paths of the channels' short links; `/` or `/r`.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -134,5 +142,10 @@ def make_app(receiver: Receiver) -> Starlette:
         yield
         writing.cancel()
 
-    route = Route("/push/{secret}/{channel}/{feed}", receiver.take, methods=["POST"])
-    return Starlette(routes=[route], lifespan=lifespan)
+    routes = [Route("/push/{secret}/{channel}/{feed}", receiver.take, methods=["POST"])]
+    if redirector is not None:
+        paths = sorted({path.rstrip("/") for path in link_paths})
+        routes += [Route(f"{path}/{{code}}", redirector.follow, methods=["GET", "HEAD"]) for path in paths]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.router.redirect_slashes = False  # a path that is not exactly right is not found
+    return app

@@ -10,6 +10,7 @@ from chuda.clock import to_us
 from chuda.errors import ChudaError
 from chuda.phones import mask_phones
 from chuda.providers.opening import open_provider
+from chuda.providers.protocol import TellsByNumber
 from chuda.records.channel import ChannelRecord
 from chuda.results import StageResult
 from chuda.settings import environment
@@ -21,7 +22,8 @@ from tasks.content.context import load_content_reference
 from tasks.dispatch.notifying import settle_all
 from tasks.feedback.alarms import find_alarms, publish_alarms
 from tasks.feedback.answering import seal_answers
-from tasks.feedback.mirror import mirror_ledger
+from tasks.feedback.asking import ask_about_silent
+from tasks.feedback.mirror import EVENT_TABLES, mirror_ledger
 from tasks.feedback.people import share_alternates
 from tasks.feedback.processing import Processor
 from tasks.feedback.pulling import Puller
@@ -29,7 +31,7 @@ from tasks.stage import open_stage, stage_task
 
 UNANSWERED_AFTER = timedelta(hours=72)
 PAGES_REMEMBERED = timedelta(days=7)
-EVENTS = ("receipts", "replies", "clicks")
+EVENTS = ("receipts", "replies", "clicks", "link_clicks")
 NUMBERS = (*EVENTS, "opt_outs", "complaints", "duplicates", "scanners", "unknown_messages", "rejects")
 
 
@@ -58,7 +60,8 @@ def collect_feedback() -> StageResult:
     details |= {"trouble": "; ".join(trouble)} if trouble else {}
     verdict = "warned" if trouble or counts["rejects"] or counts["failed_pages"] else "passed"
     events = sum(counts[name] for name in EVENTS)
-    return StageResult("feedback", "receipt_received", events, sum(rows.values()), verdict=verdict, details=details)
+    added = sum(rows[table] for table in EVENT_TABLES)
+    return StageResult("feedback", "receipt_received", events, added, verdict=verdict, details=details)
 
 
 def process_queue(workspace: Workspace) -> Counter[str]:
@@ -91,6 +94,10 @@ async def _pull_one(workspace: Workspace, record: ChannelRecord) -> None:
     provider = open_provider(record, environment(), clock=workspace.clock)
     try:
         puller = Puller(workspace.ledger, workspace.keys, workspace.clock, provider, record.name)
-        await puller.pull(has_clicks=record.click_tracking in ("per_message", "provider_log"))
+        # Own short links are counted where they are followed; what the provider saw of them would count twice.
+        has_clicks = record.click_tracking in ("per_message", "provider_log") and not record.short_links
+        await puller.pull(has_clicks=has_clicks)
+        if isinstance(provider, TellsByNumber):
+            await ask_about_silent(workspace, provider, record.name)
     finally:
         await provider.close()

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 
 MART_FOLDER = Path(__file__).parent / "marts"
-Kind = Literal["table", "view", "scratch", "scratch_view", "computed"]
+Kind = Literal["table", "view", "kept", "scratch", "scratch_view", "computed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,20 +15,21 @@ from pathlib import Path
 
 from chuda.stores.marts import Connection
 from tasks.kpi.catalog import MART_FOLDER, Mart, read_catalog
+from tasks.kpi.kept_rows import KEPT_SCHEMA, admit_names
 from tasks.kpi.lines import REFERENCE
 
 CHANGES = Path(__file__).parent / "changes"
-KEPT_SCHEMA = "kept"
+KEPT_ROWS = Path(__file__).parent / "kept_rows.py"
 _NOT_FOR_ANALYSIS = "what the next incremental refresh compares with; not for analysis"
 _MOST_CHANGED = 0.25
 _OLDEST_FULL = timedelta(days=8)
 _NARROWED = ("plan_message", "receipt_received", "message_exception", "reply_received", "click_received", "order_clean",
-             "event_clean", "message_fact", "contact_event")  # fmt: skip
+             "event_clean", "complaint_recorded", "message_row", "event_row")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """An event table: its name in contact_event, its key, and how a row of it looks there."""
+    """An event table: its name in contact_event, its key, how a row of it looks there, and which of its rows count."""
 
     table: str
     name: str
@@ -36,12 +37,15 @@ class _Source:
     fields: str
     moment: str = ""
     as_event: str = ""
+    counted: str = "true"
 
 
 _SOURCES = (
     _Source("receipt_received", "receipt", "receipt_id", "receipt_id, status, reported_at"),
     _Source("reply_received", "reply", "reply_id", "reply_id, token, kind, replied_at, channel", "replied_at",
             "kind, channel, null"),
+    _Source("complaint_recorded", "complaint", "complaint_id", "complaint_id, token, source, channel, complained_at",
+            "complained_at", "'complaint', nullif(channel, ''), null", "source <> 'reply'"),
     _Source("click_received", "click", "click_id", "click_id, token, batch_id, position, clicked_at", "clicked_at",
             "'click', channel, null"),
     _Source("order_clean", "order", "order_id", "order_id, token, paid_at, amount", "paid_at",
@@ -56,7 +60,7 @@ class StartOver(Exception):
 
 def definition() -> str:
     """A digest of everything the marts are made by: another one means that they must be built whole."""
-    files = [*MART_FOLDER.glob("*.*"), *CHANGES.glob("*.sql"), REFERENCE / "receipt_codes.csv"]
+    files = [*MART_FOLDER.glob("*.*"), *CHANGES.glob("*.sql"), REFERENCE / "receipt_codes.csv", KEPT_ROWS]
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.name.encode())
@@ -66,7 +70,6 @@ def definition() -> str:
 
 def keep_sources(connection: Connection, full_built_at: datetime) -> None:
     """Write down beside the marts what they were made of."""
-    connection.execute(f"create schema if not exists marts_new.{KEPT_SCHEMA}")
     for name, sql in _KEPT.items():
         connection.execute(f"create or replace table marts_new.{KEPT_SCHEMA}.{name} as {sql}")
     places = " union all ".join(
@@ -103,11 +106,11 @@ group by plan_id
 
 
 def follow_changes(connection: Connection, now: datetime) -> tuple[Mapping[str, int], datetime]:
-    """Bring message_fact and contact_event of the marts on file up to the warehouse.
+    """Bring message_row and event_row, kept with the marts on file, up to the warehouse.
 
     `connection` finds the marts on file and the warehouse by plain names; `plan_in_force` and `plan_signature` of now
-    are there as temporary tables. Returns how many rows were new or made anew, by what they are, and when the marts
-    were last built whole.
+    are there as temporary tables, and `plan_row` is of now. Returns how many rows were new or made anew, by what they
+    are, and when the marts were last built whole.
 
     Raises:
         StartOver: they were built by other rules or too long ago, or too much of them has changed.
@@ -116,13 +119,15 @@ def follow_changes(connection: Connection, now: datetime) -> tuple[Mapping[str, 
     _find_new_events(connection)
     _run(connection, "find_changes")
     counted = {name: _one(connection, f"select count(*) from {name}") for name in ("receipt_new", "event_new")}
-    messages = _one(connection, "select count(*) from message_fact")
+    messages = _one(connection, f"select count(*) from {KEPT_SCHEMA}.message_row")
     _run(connection, "take_context")
     counted["message_affected"] = _one(connection, "select count(*) from message_affected")
     if counted["message_affected"] > 1000 + _MOST_CHANGED * messages:
         raise StartOver("too much has changed")
     for mart in row_marts():
         connection.execute(f"create or replace temp {_kind(mart)} {mart.name} as {mart.sql}")
+    for table in ("message_row", "event_row"):
+        admit_names(connection, table)
     _run(connection, "replace_rows")
     for name in _NARROWED:
         connection.execute(f"drop table temp.main.{name}")
@@ -130,9 +135,9 @@ def follow_changes(connection: Connection, now: datetime) -> tuple[Mapping[str, 
 
 
 def row_marts() -> list[Mart]:
-    """What is made row by row, from the batches to message_fact; everything after it is counted from its rows."""
+    """What is made row by row, up to message_row; everything after it is shown or counted from its rows."""
     names = [mart.name for mart in read_catalog()]
-    return list(read_catalog()[1 : names.index("message_fact") + 1])
+    return list(read_catalog()[names.index("plan_row") + 1 : names.index("message_row") + 1])
 
 
 def _kind(mart: Mart) -> str:
@@ -186,11 +191,11 @@ def _last_row_if_intact(connection: Connection, source: _Source) -> int | None:
 def _new_rows(source: _Source, last_row: int | None) -> str:
     event = f"'{source.name}' as source, {source.key}::varchar as event_id, token, {source.moment} as moment"
     if last_row is not None:
-        return f"select {event} from {source.table} where rowid > {last_row}"
-    here = f"select {event}, {source.as_event} from {source.table}"
+        return f"select {event} from {source.table} where rowid > {last_row} and {source.counted}"
+    here = f"select {event}, {source.as_event} from {source.table} where {source.counted}"
     there = (
-        "select source, event_id, token, happened_at, kind, channel, amount_cny from contact_event "
-        f"where source = '{source.name}'"
+        "select source::varchar, event_id, token, happened_at, kind::varchar, channel::varchar, amount_cny "
+        f"from {KEPT_SCHEMA}.event_row where source = '{source.name}'"
     )
     columns = "source, event_id, token, moment"
     return (

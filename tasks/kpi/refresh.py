@@ -13,6 +13,7 @@ from tasks.experiments.standing import insert_standings
 from tasks.kpi.alerts import Crossing, find_crossings
 from tasks.kpi.catalog import Mart, published_marts, read_catalog, read_macros
 from tasks.kpi.following import PLAN_SIGNATURE, StartOver, follow_changes, keep_sources, row_marts
+from tasks.kpi.kept_rows import create_kept_schema, create_rows
 from tasks.kpi.lines import KpiLines, load_lines
 from tasks.kpi.receipt_codes import load_receipt_codes
 
@@ -23,6 +24,12 @@ create or replace temp table line_crossing (
     advice_zh varchar, advice_en varchar
 )
 """
+# Counting a view would join again what was joined for its rows.
+_ROWS_OF = {
+    "message_fact": ("kept.message_row",),
+    "contact_event": ("kept.event_row",),
+    "touchpoint": ("kept.message_row", "kept.event_row"),
+}
 _CODE_TABLE = (
     "create or replace temp table receipt_code (provider varchar, code varchar, category varchar, confidence varchar)"
 )
@@ -115,13 +122,14 @@ def _update_marts(
     connection: Connection, now: datetime, lines: KpiLines, stopwatch: Callable[[], float], seconds: dict[str, float]
 ) -> Mapping[str, int]:
     _prepare(connection, now)
-    counted_from = read_catalog().index(row_marts()[-1]) + 1
-    _build(connection, read_catalog()[:1], lines, stopwatch, seconds)
+    rows = row_marts()
+    made_from, counted_from = (read_catalog().index(mart) for mart in (rows[0], rows[-1]))
+    _build(connection, read_catalog()[:made_from], lines, stopwatch, seconds)
     started = stopwatch()
     connection.execute(PLAN_SIGNATURE)
     changed, full_built_at = follow_changes(connection, now)
     seconds["changed rows"] = stopwatch() - started
-    _build(connection, read_catalog()[counted_from:], lines, stopwatch, seconds)
+    _build(connection, read_catalog()[counted_from + 1 :], lines, stopwatch, seconds)
     started = stopwatch()
     keep_sources(connection, full_built_at)
     seconds["kept"] = stopwatch() - started
@@ -139,6 +147,8 @@ def _build(
         started = stopwatch()
         if mart.kind == "computed":
             _compute(connection, mart.name, lines)
+        elif mart.kind == "kept":
+            create_rows(connection, mart)
         else:
             connection.execute(f"create or replace {_target(mart)} as {mart.sql}")
         seconds[mart.name] = stopwatch() - started
@@ -155,10 +165,12 @@ def comment_marts(connection: Connection) -> None:
 
 def _prepare(connection: Connection, now: datetime) -> None:
     connection.execute("set variable marts_now = $1::timestamptz", [now])
+    create_kept_schema(connection)
     for name in ("macros", "helpers"):
         connection.execute(read_macros(name))
     connection.execute(_CODE_TABLE)
-    connection.executemany("insert into receipt_code values (?, ?, ?, ?)", load_receipt_codes())
+    columns = [list(column) for column in zip(*load_receipt_codes(), strict=True)]
+    connection.execute("insert into receipt_code select unnest($1), unnest($2), unnest($3), unnest($4)", columns)
 
 
 def _target(mart: Mart) -> str:
@@ -198,6 +210,7 @@ def _quoted(text: str) -> str:
 
 
 def _count(connection: Connection, mart: str) -> int:
-    row = connection.execute(f"select count(*) from {mart}").fetchone()
+    counts = " + ".join(f"(select count(*) from {table})" for table in _ROWS_OF.get(mart, (mart,)))
+    row = connection.execute(f"select {counts}").fetchone()
     assert row is not None
     return int(row[0])

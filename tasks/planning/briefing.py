@@ -23,7 +23,7 @@ from chuda.records.business import BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord, load_channel
 from chuda.settings import Settings
 from chuda.stores.ledger.channels import Route
-from tasks.channels.choice import able_to_take_over, rank_channels, read_standing
+from tasks.channels.choice import able_to_stand_in, able_to_take_over, rank_channels, read_standing
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.overflow import OverflowPolicy
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
@@ -31,6 +31,7 @@ from tasks.experiments.registration import Arm, Registration
 from tasks.planning.events import EVENT_VARIABLES
 from tasks.planning.offers import Offer, read_offers
 from tasks.planning.schedule import Timing, plan_timing, warn
+from tasks.planning.short_links import link_in_texts
 from tasks.planning.slot_history import read_slot_history
 from tasks.planning.texts import Wording, overflow_policy, read_wording
 
@@ -53,6 +54,8 @@ class Briefing:
     policies: dict[str | None, OverflowPolicy]
     context: ContentContext
     registration: Registration | None
+    campaign_file: Path
+    business_file: Path
     routes: tuple[Route, ...] = ()  # what avoids which channel now
     fallbacks: tuple[ChannelRecord, ...] = ()  # what the cells go through that avoid the channel, in order
     offers: tuple[Offer, ...] = ()
@@ -79,7 +82,16 @@ class Briefing:
     def standing_digest(self) -> str:
         """SHA-256 of what a standing approval covers: the campaign, its channel and its business, not the people."""
         said = [self.campaign.canonical_json(), self.channel.model_dump_json(), self.business.model_dump_json()]
+        said += [channel.model_dump_json() for channel in self.standby]
         return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def standby(self) -> tuple[ChannelRecord, ...]:
+        """The channels that may take over, in order, what the plan's own has not sent when it stops while sending."""
+        return tuple(able_to_stand_in(
+            self.channel, self.fallbacks, self.campaign.type, frozenset(self.context.signatures),
+            may_cost_more=self.campaign.budget_cny is None,
+        ))  # fmt: skip
 
     def is_authorised_on(self, day: date) -> bool:
         """Whether the campaign's trade needs no authorisation, or one is on record and valid on that day."""
@@ -104,13 +116,15 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     )
     campaign = load_campaign(campaign_file, known=known, now=now, lang=settings.lang).value
     _check_event(campaign, scenarios)
-    business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
+    business_file = _beside(campaign_file, campaign.sender)
+    business = load_business(business_file, lang=settings.lang).value
     verdicts, routes = read_standing(settings)
     fit, unfit = rank_channels(campaign.channels, channels, campaign.type, verdicts, now, business.allowed_signatures)
     channel, *fallbacks = fit
     arms: dict[str | None, Variant | None] = {arm.name: arm for arm in campaign.arms()} or {None: None}
     is_fixed = campaign.type == "marketing" and not channel.variables_allowed
     slots = load_slots(settings.reference / "slots.yaml", lang=settings.lang)
+    link = link_in_texts(campaign, channel)
     briefing = Briefing(
         campaign=campaign,
         channel=channel,
@@ -119,11 +133,16 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
             plan_timing(campaign, channel, business, slots, now, read_slot_history(settings.marts_file, now)), unfit
         ),
         wordings={
-            name: read_wording(campaign, arm, scenarios, business.signatures, is_fixed) for name, arm in arms.items()
+            name: read_wording(campaign, arm, scenarios, business.signatures, is_fixed, link)
+            for name, arm in arms.items()
         },
-        policies={name: overflow_policy(campaign, arm, scenarios, business.signatures) for name, arm in arms.items()},
+        policies={
+            name: overflow_policy(campaign, arm, scenarios, business.signatures, link) for name, arm in arms.items()
+        },
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
+        campaign_file=campaign_file.resolve(),
+        business_file=business_file.resolve(),
         routes=routes,
         fallbacks=tuple(able_to_take_over(channel, fallbacks)),
     )
@@ -220,10 +239,12 @@ def _registration(campaign: Campaign, channel: ChannelRecord) -> Registration | 
     experiment = campaign.experiment
     if experiment is None:
         return None
-    is_measured, layer = channel.click_tracking != "none", experiment.layer
+    is_counted, layer = channel.click_tracking not in ("none", "per_variant"), experiment.layer
     arms = tuple(
         Arm.model_validate({
-            "name": v.name, "cost_cny": v.cost_cny or Decimal(0), "is_click_measured": is_measured,
+            "name": v.name, "cost_cny": v.cost_cny or Decimal(0),
+            # An arm without a link cannot be clicked, whatever the channel counts; a library text has its link.
+            "is_click_measured": is_counted and "{link}" in (campaign.text_of(v) or "{link}"),
             experiment.variable: str(v.slot) if v.slot else (v.text or " / ".join(v.variables.values())),
         })
         for v in experiment.variants

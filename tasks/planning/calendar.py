@@ -12,6 +12,7 @@ from chuda.clock import to_us
 from chuda.message_types import COUNTING_TYPES
 from chuda.settings import Settings
 from chuda.stores.ledger import Connection, Ledger
+from chuda.stores.ledger.failover import origin_of
 from chuda.stores.ledger.progress import ReleaseProgress, release_progress
 from chuda.stores.ledger.releases import claimed_plan, find_control
 from chuda.windows import DailyWindow
@@ -127,8 +128,9 @@ def _planned(connection: Any, source: Connection, now: datetime, since: date, un
     progress = release_progress(source, sorted({row[0] for row in rows})) if rows else {}
     for row in rows:
         plan_id, campaign_id, channel, start, end, wave, opens_at, expires_at, size, release_ids = row
-        sealed = [progress[one] for one in release_ids if one in progress]
-        is_whole = len(sealed) == len(release_ids)
+        # What moved to another channel while sending belongs to the release it was approved with.
+        sealed = [progress[one] for one in progress if origin_of(one) in release_ids]
+        is_whole = {origin_of(one) for one in progress} >= set(release_ids)
         state = _state(source, plan_id, sealed, is_whole or to_us(now) >= to_us(expires_at))
         sent = sum(one.accepted for one in sealed)
         yield CalendarEntry(

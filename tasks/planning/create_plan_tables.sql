@@ -42,6 +42,11 @@ create table if not exists main.plan_route (
     plan_id varchar not null, number integer not null, channel varchar not null, channel_record varchar not null
 );
 
+-- Channels that may take over what the plan's own has not sent when it stops while sending. Grain: plan and rank.
+create table if not exists main.plan_standby (
+    plan_id varchar not null, rank integer not null, channel varchar not null, channel_record varchar not null
+);
+
 -- What the messages of each release were when the plan was published (tasks/planning/fingerprint.py).
 create table if not exists main.plan_fingerprint (
     plan_id varchar not null, number integer not null, messages bigint not null, fingerprint varchar not null
@@ -51,4 +56,9 @@ create table if not exists main.plan_fingerprint (
 create table if not exists main.approval_missed (
     plan_id varchar not null, campaign_id varchar not null, event varchar not null, releases bigint not null,
     messages bigint not null, "at" timestamptz not null
+);
+
+-- The files a plan was made from, and what the business record said. Grain: plan.
+create table if not exists main.plan_source (
+    plan_id varchar primary key, campaign_file varchar not null, business_file varchar not null, business varchar not null
 );

@@ -18,6 +18,8 @@ SELECT send_at, wave, any_value(expires_at), count(*) FROM message_staged WHERE 
 GROUP BY send_at, wave ORDER BY send_at, wave
 """
 _NO_KEY = "/* batch key */ ''"
+_SEAT = "/* seat */ row_number() over (partition by release_number, batch_key order by token) - 1"
+_SEAT_WITHOUT_KEY = "place % $release_size"  # one key: the places of a release are its seats already
 
 
 def number_messages(connection: Any, channel: ChannelRecord, window: DailyWindow, first_number: int) -> None:
@@ -30,8 +32,10 @@ def number_messages(connection: Any, channel: ChannelRecord, window: DailyWindow
         first_number: the number of the first release.
     """
     _write_release_times(connection, window)
+    key = _batch_key(channel)
+    numbering = _NUMBER.replace(_SEAT, _SEAT_WITHOUT_KEY) if channel.batch_rule == "any" else _NUMBER
     connection.execute(
-        _NUMBER.replace(_NO_KEY, _batch_key(channel)),
+        numbering.replace(_NO_KEY, key),
         {"release_size": RELEASE_SIZE, "batch_size": channel.batch_size, "first_number": first_number},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,9 +14,11 @@ from typing import Any, Literal
 
 import polars as pl
 
+from chuda.campaign.model import Campaign
+from chuda.records.channel import ChannelRecord
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
-from tasks.channels.routing import Routing, choose_routing, keep_routes, number_by_channel
+from tasks.channels.routing import Routing, choose_routing, keep_routes, keep_standby, number_by_channel
 from tasks.content.parts import count_parts
 from tasks.planning.briefing import Briefing
 from tasks.planning.fingerprint import fingerprint_releases
@@ -23,22 +26,24 @@ from tasks.planning.offers import publish_offers
 from tasks.planning.schedule import Opening, Timing, finish_times
 
 _HERE = Path(__file__).parent
+_DOMAIN = re.compile(r"\.[A-Za-z]{2,}")
 _CREATE = (_HERE / "create_plan_tables.sql").read_text(encoding="utf-8")
 _STAGE = (_HERE / "stage_messages.sql").read_text(encoding="utf-8")
 
 # What was approved: every person with what they get, or may get in the roll-out, in an order of its own.
 _DIGEST = """
 WITH line AS (
-    SELECT token, 1 AS kind, concat_ws('|', token, wave, variant, text, parts, send_at, event_key) AS content
+    SELECT token, 1 AS kind, '' AS arm, concat_ws('|', token, wave, variant, text, parts, send_at, event_key) AS content
     FROM message_staged
     UNION ALL
-    SELECT r.token, 2, concat_ws('|', r.token, r.variant, r.text, r.parts) FROM message_rendered r
+    SELECT r.token, 2, r.variant, concat_ws('|', r.token, r.variant, r.text, r.parts) FROM message_rendered r
     JOIN message_staged m ON m.token = r.token WHERE m.wave = 'rollout'
     UNION ALL
-    SELECT token, 3, concat_ws('|', token, reason) FROM audience_excluded
+    SELECT token, 3, '', concat_ws('|', token, reason) FROM audience_excluded
 )
-SELECT sha256(coalesce(string_agg(sha256(content), '' ORDER BY token, kind, content), '')) FROM line
+SELECT sha256(content) AS line FROM line ORDER BY token, kind, arm
 """
+_LINES_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +128,22 @@ def publish_plan(connection: Any, briefing: Briefing, seen_releases: list[str], 
         now: when.
     """
     create_plan_tables(connection)
-    digest = connection.execute(_DIGEST).fetchone()[0]
-    plan_hash = _hash(briefing, digest)
+    # What is published stays: unlike the draft it is packed.
+    connection.execute("SET force_compression = 'auto'")
+    plan_hash = _hash(briefing, _digest_messages(connection))
     plan_id = f"p{plan_hash[:11]}"
     if connection.execute("SELECT 1 FROM plan_made WHERE plan_id = ?", [plan_id]).fetchone() is None:
         number_by_channel(connection, routing_of(briefing), briefing.timing.window, first_number=1)
         _insert(connection, briefing, plan_id, plan_hash, seen_releases, now)
     return read_plan(connection, plan_id)
+
+
+def _digest_messages(connection: Any) -> str:
+    """SHA-256 over everybody's line; fetched in order, because DuckDB's sorted aggregates hold and sort everything."""
+    digest = hashlib.sha256()
+    for lines in connection.execute(_DIGEST).to_arrow_reader(_LINES_AT_ONCE):
+        digest.update(pl.Series(lines.column(0)).str.join("").item().encode())
+    return digest.hexdigest()
 
 
 def routing_of(briefing: Briefing) -> Routing:
@@ -152,6 +166,7 @@ def _hash(briefing: Briefing, digest: str) -> str:
         "registration": briefing.registration.fingerprint() if briefing.registration else None,
         "messages": digest,
         **({"routing": routing_of(briefing).said()} if routing_of(briefing).moved else {}),
+        **({"standby": [channel.identity() for channel in briefing.standby]} if briefing.standby else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
@@ -162,6 +177,7 @@ def _insert(
     connection.execute(_INSERT_MESSAGES, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_RELEASES, {"plan": plan_id})
     keep_routes(connection, plan_id)
+    keep_standby(connection, plan_id, briefing.standby)
     fingerprint_releases(connection, plan_id)
     connection.execute(_INSERT_ROLLOUT, {"plan": plan_id, "template": briefing.campaign.template.library or "own"})
     connection.execute(_INSERT_ROLLOUT_TEXTS, {"plan": plan_id})
@@ -173,7 +189,7 @@ def _insert(
     row = {
         "plan": plan_id, "hash": plan_hash, "campaign_id": campaign.id, "campaign_name": campaign.name,
         "occurrence": briefing.occurrence, "message_type": campaign.type, "trade": campaign.trade,
-        "channel": channel.name, "click_tracking": channel.click_tracking, "billing": channel.billing,
+        "channel": channel.name, "click_tracking": tracking_of(campaign, channel), "billing": channel.billing,
         "price": channel.price_cny_per_part,
         "variable": campaign.experiment.variable if campaign.experiment else None,
         "metric": briefing.registration.primary_metric if briefing.registration else None,
@@ -186,6 +202,17 @@ def _insert(
         "seen": seen_releases,
     }  # fmt: skip
     connection.execute(_INSERT_PLAN, row)
+    connection.execute(
+        "INSERT INTO plan_source VALUES (?, ?, ?, ?)",
+        [plan_id, str(briefing.campaign_file), str(briefing.business_file), briefing.business.model_dump_json()],
+    )
+
+
+def tracking_of(campaign: Campaign, channel: ChannelRecord) -> str:
+    """How clicks are tracked: not at all where the text has no link, so that nobody is blamed for not opening it."""
+    written = [campaign.template, *([campaign.experiment] if campaign.experiment else [])]
+    has_link = campaign.template.library or any(_DOMAIN.search(each.model_dump_json()) for each in written)
+    return channel.click_tracking if has_link else "none"
 
 
 def _insert_warnings(connection: Any, briefing: Briefing, plan_id: str) -> None:

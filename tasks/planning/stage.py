@@ -28,6 +28,7 @@ def make_plan(campaign_file: str) -> StageResult:
         stage.gate.require(PUBLISHED_PLAN, briefing.campaign.id, {"plan": plan.plan_id})
         details = {"plan_id": plan.plan_id, "cost_cny": str(plan.cost)}
         details |= {f"route {number}": said for number, said in enumerate(routing_of(briefing).said(), start=1)}
+        details |= {f"standby {number}": c.name for number, c in enumerate(briefing.standby, start=1)}
         details |= {f"warning {number}": text for number, text in enumerate(plan.warnings, start=1)}
         verdict = stage.gate.verdict
     forget_draft(briefing)

@@ -2,7 +2,7 @@
 -- message_rendered of the draft. $mode: none | full | sample. $opened_by: what opening_now.name is: 'variant', 'segment',
 -- or 'all' with one row named ''.
 -- Joined on equal keys only (NULL where nothing is to be found): DuckDB compares every pair of rows otherwise.
-create or replace table message_staged as
+create or replace temp table message_staged as
 with dealt as (
     select
         token,

@@ -88,6 +88,12 @@ def _people(figures: PlanFigures, words: Words, segments: Mapping[str, str]) -> 
         )
     kind = words.say("，模拟器，不会真正发出", ", a simulator: nothing really leaves") if figures.is_simulator else ""
     yield words.say(f"  渠道：{figures.channel}{kind}", f"  channel: {figures.channel}{kind}")
+    if figures.standby:
+        names = ", ".join(figures.standby)
+        yield words.say(
+            f"  发送中渠道停了，没发的改走：{names}",
+            f"  if it stops while sending, what was not sent goes on by: {names}",
+        )
 
 
 def _times(figures: PlanFigures, words: Words, warnings: Sequence[str]) -> Iterator[str]:
@@ -157,6 +163,11 @@ def _texts(figures: PlanFigures, words: Words, flags: Sequence[Finding]) -> Iter
             f"  {label}{text.people:,} people, {length} characters, the longest one:",
         )
         yield f"    {text.sample}"
+    if figures.link_target:
+        yield words.say(
+            f"  每条短信一个短链，都跳到 {figures.link_target}",
+            f"  each message has a short link of its own; all lead to {figures.link_target}",
+        )
     for flag in flags:
         advice, law = words.say(flag.advice, flag.advice_en), words.say(flag.law, flag.law_en)
         yield f"  ! {flag.message(words.language)} – {advice}（{law}）"

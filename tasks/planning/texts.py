@@ -46,16 +46,18 @@ def read_wording(
     library: Mapping[str, Scenario],
     signatures: Sequence[str],
     is_fixed: bool = False,
+    link: str | None = None,
 ) -> Wording:
     """The templates of a variant with its constants and the business's first signature written in.
 
     With `is_fixed`, for channels that allow no variables, fallbacks and the neutral salutation stand in for the rest.
+    `link` stands in for the campaign's own, where each message gets one (see `short_links`).
 
     Raises:
         UsageError: an unknown variable or library template; a variable without fallback in a fixed text.
     """
     template = campaign.template
-    constants = ({"signature": signatures[0]} if signatures else {}) | campaign.constants_of(variant)
+    constants = _constants(campaign, variant, signatures, link)
     sources: dict[Language, str] = {}
     own_text = campaign.text_of(variant)
     if own_text is not None:
@@ -68,6 +70,13 @@ def read_wording(
     if is_fixed:
         return {language: fixed_text(template, constants) for language, template in written.items()}
     return {language: template.bind(constants) for language, template in written.items()}
+
+
+def _constants(
+    campaign: Campaign, variant: Variant | None, signatures: Sequence[str], link: str | None
+) -> dict[str, str]:
+    own = {"link": link} if link and campaign.template.link else {}
+    return ({"signature": signatures[0]} if signatures else {}) | campaign.constants_of(variant) | own
 
 
 def check_campaign_texts(templates: Sequence[Template], context: ContentContext) -> tuple[Finding, ...]:
@@ -84,6 +93,16 @@ def check_campaign_texts(templates: Sequence[Template], context: ContentContext)
         )
         raise Refused(f"文案未通过内容检查 / the text fails the content checks:\n{said}")
     return tuple(finding for _, finding in findings)
+
+
+def columns_to_read(
+    wordings: Mapping[str | None, Wording], policies: Mapping[str | None, OverflowPolicy]
+) -> tuple[str, ...]:
+    """The columns of people that `render_texts` looks at."""
+    templates = [template for wording in wordings.values() for template in wording.values()]
+    templates += [policy.shorter for policy in policies.values() if policy.shorter]
+    values = (column for template in templates for column in template.columns)
+    return tuple(dict.fromkeys(("token", "language", "phone_region", *values)))
 
 
 def render_texts(
@@ -126,7 +145,7 @@ def _render_group(
     frame = _resolve(people.select(columns), template, policy, region)
     unsent = frame.filter(pl.col("reason").is_not_null()).select("token", "reason")
     kept = frame.filter(pl.col("reason").is_null())
-    found = check_messages(kept, template, context, region=region)
+    found = check_messages(kept, template, context, region=region, units="units")
     blocked = found.filter(pl.col("severity") == "block")["row"].unique()
     refused = kept[blocked.to_list()].select("token", reason=pl.lit("text_blocked"))
     # Languages need different columns: what goes on has the same ones.
@@ -158,13 +177,14 @@ def overflow_policy(
     variant: Variant | None = None,
     library: Mapping[str, Scenario] | None = None,
     signatures: Sequence[str] = (),
+    link: str | None = None,
 ) -> OverflowPolicy:
     """A variant's overflow policy in the terms of the content room.
 
     Who would be left out gets the library template's own shorter text, where it has one.
     """
     template = campaign.template
-    constants = ({"signature": signatures[0]} if signatures else {}) | campaign.constants_of(variant)
+    constants = _constants(campaign, variant, signatures, link)
     action, short = _ACTIONS[template.overflow], None
     if template.short_text:
         short = parse_template(template.short_text, constants=tuple(constants)).bind(constants)

@@ -207,9 +207,11 @@ def show_cost(figure: Figure, words: Words) -> list[tuple[str, str]]:
     """Cost under both billing modes, and what came back."""
     row = figure.first
     other = "delivered" if row["billing"] == "submitted" else "submitted"
+    answers = (words.say("cost_answers", count=count(row["answers"])), words.money(row["answer_cost_cny"]))
     return [
         (words.say("parts"), count(row["parts"])),
         (words.say("cost_own", mode=words.say(f"billing_{row['billing']}")), words.money(row["cost_cny"])),
+        *([answers] if row["answers"] else []),
         (words.say("cost_other", mode=words.say(f"billing_{other}")), words.money(row["cost_other_mode_cny"])),
         (words.say("cost_per_delivered"), words.money(row["cost_per_delivered_cny"])),
         (words.say("cost_per_converted"), words.money(row["cost_per_converted_cny"])),

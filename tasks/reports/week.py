@@ -184,7 +184,7 @@ def _channels(figure: Figure, words: Words) -> list[dict[str, str]]:
     return [
         {
             "channel": row["channel"], "submitted": count(row["submitted"]),
-            "delivery_rate": percent(row["delivery_rate"]),
+            "delivery_rate": percent(row["delivery_rate"]), "first_attempt_rate": percent(row["first_attempt_rate"]),
             "interval": show_interval(row["delivery_rate_low"], row["delivery_rate_high"]),
             "latency": f"{words.duration(row['median_latency_s'])} / {words.duration(row['p95_latency_s'])}",
             "unknown_rate": percent(row["unknown_rate"]), "complained": count(row["complained"]),

@@ -41,8 +41,9 @@ def refuses(result: subprocess.CompletedProcess[str], code: int, *said: str) -> 
         assert words in result.stderr, result.stderr
 
 
-def test_without_keys_it_says_what_to_do(tmp_path):
-    refuses(run_chuda("segments", "show", home=tmp_path / "empty"), 2, "chuda init")
+@pytest.mark.parametrize("command", [("segments", "show"), ("nightly",)])
+def test_without_keys_it_says_what_to_do(tmp_path, command):
+    refuses(run_chuda(*command, home=tmp_path / "empty"), 2, "chuda init")
 
 
 def test_other_keys_than_the_ledgers_are_refused(run, workspace):

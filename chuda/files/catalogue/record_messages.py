@@ -160,6 +160,42 @@ RECORD_MESSAGES: Mapping[str, Message] = {
         "per_message tracking needs links in variables, but links is {links}",
         "set links: variables, or click_tracking: per_variant",
     ),
+    "short_links_need_per_message": Message(
+        "自有短链一人一个，要求 click_tracking: per_message 且 variables_allowed: true",
+        "改这两项，或删掉 short_links",
+        "own short links are one per message: they need click_tracking: per_message and variables_allowed: true",
+        "set both, or delete short_links",
+    ),
+    "short_links_not_https": Message(
+        "短链地址要用 https",
+        "写 https://",
+        "short links need https",
+        "write https://",
+    ),
+    "short_links_not_plain": Message(
+        "短链地址后面直接接短码，不能带 ? 或 #",
+        "只写域名和路径，如 https://cy.example/r",
+        "the code follows the address of short links, which cannot hold ? or #",
+        "write host and path only, as in https://cy.example/r",
+    ),
+    "link_targets_missing": Message(
+        "没有写短链可以跳到哪里",
+        "加 link_targets: [https://…]",
+        "nothing says where short links may lead",
+        "add link_targets: [https://…]",
+    ),
+    "link_targets_unused": Message(
+        "没有 short_links，link_targets 不起作用",
+        "写上 short_links，或删掉 link_targets",
+        "without short_links nothing uses link_targets",
+        "add short_links, or delete link_targets",
+    ),
+    "short_links_not_filed": Message(
+        "报备的模板里都没有“{base}/变量”；服务商只许短码作变量，不许整个链接作变量",
+        "报备正文写 {base}/${{code}}（腾讯云写 {{1}}）的模板，再登记到 filed_templates",
+        "no filed template has '{base}/' before a variable; providers take the code as a variable, never a link",
+        "file a text with {base}/${{code}} (Tencent: {{1}}) and add it to filed_templates",
+    ),
     "bad_signature": Message(
         "“{raw}”不能当签名",
         "2–12 个字，不带【】和空格",

@@ -48,7 +48,10 @@ class Misconduct:
 
 
 def _is_dead(cell: DeadCell, message: Message) -> bool:
-    return message.phone[:7] in cell.prefixes and from_us(message.accepted_at_us) >= cell.since
+    if message.phone[:7] not in cell.prefixes:
+        return False
+    moment = from_us(message.accepted_at_us)
+    return cell.since <= moment and (cell.until is None or moment < cell.until)
 
 
 def _is_within(peak: Peak, moment_us: int) -> bool:

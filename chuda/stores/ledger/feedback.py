@@ -65,22 +65,57 @@ class ClickRow:
     received_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    """A look at an own short link that was no person's, with the reason."""
+
+    channel: str
+    batch_id: str
+    position: int
+    reason: str
+    agent: str
+    looked_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClickRow:
+    """One click on a link that everybody of a variant has; `line` tells equal lines of a log apart."""
+
+    channel: str
+    link: str
+    line: str
+    clicked_us: int
+    received_us: int
+
+
 Row = TypeVar("Row", ReceiptRow, ReplyRow, ClickRow)
-EventRow = ReceiptRow | ReplyRow | ClickRow | ScannerRow
+EventRow = ReceiptRow | ReplyRow | ClickRow | ScannerRow | LookRow | LinkClickRow
 _TABLES: dict[type[EventRow], str] = {
-    ReceiptRow: "receipt", ReplyRow: "reply", ClickRow: "click", ScannerRow: "scanner_click",
+    ReceiptRow: "receipt", ReplyRow: "reply", ClickRow: "click", ScannerRow: "scanner_click", LookRow: "link_look",
+    LinkClickRow: "link_click",
 }  # fmt: skip
 
 
 def append_events(connection: Connection, rows: Sequence[EventRow]) -> None:
     """Append events of one kind."""
+    if rows:
+        connection.execute(text(_insert_into(type(rows[0]))), [asdict(row) for row in rows])
+
+
+def add_link_clicks(connection: Connection, rows: Sequence[LinkClickRow]) -> int:
+    """Append clicks that name no person; lines that are on record are left out. Returns how many were new."""
     if not rows:
-        return
-    names = list(type(rows[0]).__dataclass_fields__)
-    statement = (
-        f"INSERT INTO {_TABLES[type(rows[0])]} ({', '.join(names)}) VALUES ({', '.join(':' + n for n in names)})"
-    )
+        return 0
+    count = text("SELECT count(*) FROM link_click")
+    before = connection.execute(count).scalar_one()
+    statement = f"{_insert_into(LinkClickRow)} ON CONFLICT DO NOTHING"
     connection.execute(text(statement), [asdict(row) for row in rows])
+    return int(connection.execute(count).scalar_one() - before)
+
+
+def _insert_into(kind: type[EventRow]) -> str:
+    names = list(kind.__dataclass_fields__)
+    return f"INSERT INTO {_TABLES[kind]} ({', '.join(names)}) VALUES ({', '.join(':' + n for n in names)})"
 
 
 # What makes an event the same event, by table; providers repeat themselves, and a pull may bring what was pushed.
@@ -134,13 +169,13 @@ class Member:
     token: str
 
 
-def tokens_of_batches(connection: Connection, batch_ids: Iterable[str]) -> dict[str, list[str]]:
-    """The tokens of these batches in order of position; batches that are not ours are missing."""
+def tokens_of_batches(connection: Connection, batch_ids: Iterable[str]) -> dict[str, str]:
+    """The tokens of these batches, 32 characters each in order of position; batches that are not ours are missing."""
     rows = connection.execute(
         text(f"SELECT b.batch_id, b.tokens FROM {each_of(connection)} JOIN batch b ON b.batch_id = t.value"),
         {"values": json.dumps(sorted(set(batch_ids)))},
     )
-    return {row.batch_id: split_tokens(row.tokens) for row in rows}
+    return {row.batch_id: row.tokens for row in rows}
 
 
 def last_message_to(connection: Connection, token: str, channel: str, at_us: int, within_us: int) -> Member | None:
@@ -159,6 +194,55 @@ def last_message_to(connection: Connection, token: str, channel: str, at_us: int
         if token in members:
             return Member(row.batch_id, members.index(token), token)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A message that was accepted and of which no receipt is on record."""
+
+    batch_id: str
+    position: int
+    token: str
+    sent_us: int
+
+
+def silent_messages(
+    connection: Connection, channel: str, sent_after_us: int, sent_before_us: int, after_batch: str, batches: int
+) -> tuple[list[Silent], str]:
+    """The silent messages of the next few accepted batches of a channel, in the order of the batches.
+
+    Returns:
+        The messages, and the batch to go on after; empty at the end.
+    """
+    rows = connection.execute(
+        text("SELECT b.batch_id, b.tokens, a.intent_us FROM release r JOIN batch b ON b.release_id = r.release_id "
+             "JOIN attempt a ON a.batch_id = b.batch_id AND a.number = b.attempts WHERE r.channel = :channel "
+             "AND b.state = 'accepted' AND a.intent_us BETWEEN :since AND :until AND b.batch_id > :after "
+             "ORDER BY b.batch_id LIMIT :batches"),
+        {"channel": channel, "since": sent_after_us, "until": sent_before_us, "after": after_batch,
+         "batches": batches},
+    ).all()  # fmt: skip
+    answered = _answered_places(connection, [row.batch_id for row in rows])
+    silent = [
+        Silent(row.batch_id, place, token, row.intent_us)
+        for row in rows
+        for place, token in enumerate(split_tokens(row.tokens))
+        if (row.batch_id, place) not in answered
+    ]
+    return silent, rows[-1].batch_id if len(rows) == batches else ""
+
+
+def _answered_places(connection: Connection, batch_ids: Sequence[str]) -> set[tuple[str, int]]:
+    """The messages of these batches with a receipt, or with an end of their own: nothing is to be heard of those."""
+    found: set[tuple[str, int]] = set()
+    for table, ended in (("receipt", ""), ("message_exception", "WHERE e.state <> 'accepted'")):
+        rows = connection.execute(
+            text(f"SELECT e.batch_id, e.position FROM {each_of(connection)} "
+                 f"JOIN {table} e ON e.batch_id = t.value {ended}"),
+            {"values": json.dumps(list(batch_ids))},
+        )  # fmt: skip
+        found |= {(row.batch_id, row.position) for row in rows}
+    return found
 
 
 def read_cursor(connection: Connection, channel: str, feed: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, text
 
+from chuda.phones import mask
 from chuda.stores.ledger.feedback import move_cursor, read_cursor
 
 TRIES = 3
@@ -143,6 +144,19 @@ def settle_reject(connection: Connection, reject_id: int, by: str, now_us: int) 
         {"now": now_us, "by": by, "id": reject_id},
     )
     return bool(done.rowcount)
+
+
+def forget_in_rejects(connection: Connection, phone: str) -> int:
+    """Blank what the rejects show of a number, which is masked there; returns how many rows that were.
+
+    Whoever shares its first three and last four digits loses the words of a reject as well: better than keeping some.
+    """
+    masks = {mask(phone), mask(phone.removeprefix("+"))}
+    done = 0
+    for shown in sorted(masks):
+        statement = text("UPDATE feed_reject SET shown = '' WHERE shown LIKE :pattern")
+        done += connection.execute(statement, {"pattern": f"%{shown}%"}).rowcount
+    return done
 
 
 def _append(connection: Connection, page: QueuedPage) -> None:

@@ -47,6 +47,26 @@ CLICKS = (
 )  # fmt: skip
 
 
+LINK_CLICKS = (
+    "SELECT id AS link_click_id, channel, link, clicked_us AS clicked_at FROM link_click WHERE id > :after ORDER BY id",
+    {"link_click_id": _INT, "channel": _TEXT, "link": _TEXT, "clicked_at": _INT},
+)
+LINK_LOOKS = (
+    "SELECT id AS look_id, channel, batch_id, position, reason, looked_us AS looked_at FROM link_look "
+    "WHERE id > :after ORDER BY id",
+    {"look_id": _INT, "channel": _TEXT, "batch_id": _TEXT, "position": _INT, "reason": _TEXT, "looked_at": _INT},
+)
+ANSWERS = (
+    "SELECT b.batch_id, r.plan_id, r.campaign_id, r.channel, b.state, b.size, b.parts, b.tokens, r.channel_record, "
+    "CASE WHEN b.attempts > 0 THEN a.intent_us END AS sent_at "
+    "FROM release r JOIN batch b ON b.release_id = r.release_id "
+    "LEFT JOIN attempt a ON a.batch_id = b.batch_id AND a.number = b.attempts "
+    "WHERE r.message_type = 'coupon_reply' ORDER BY b.batch_id",
+    {"batch_id": _TEXT, "plan_id": _TEXT, "campaign_id": _TEXT, "channel": _TEXT, "state": _TEXT, "size": _INT,
+     "parts": _INT, "tokens": _TEXT, "channel_record": _TEXT, "sent_at": _INT},
+)  # fmt: skip
+
+
 def read_frame(
     connection: Connection, query: tuple[str, Mapping[str, pl.DataType]], parameters: Mapping[str, object] | None = None
 ) -> pl.DataFrame:

@@ -124,6 +124,16 @@ def adopt_orphans(connection: Connection, lease: Lease, release_id: str, now_us:
     return len(rows)
 
 
+def last_request_us(connection: Connection, channel: str) -> int:
+    """When the latest request ever made through a channel left; 0 if none was."""
+    found = connection.execute(
+        text("SELECT max(a.intent_us) FROM release r JOIN attempt a ON a.release_id = r.release_id "
+             "WHERE r.channel = :channel"),
+        {"channel": channel},
+    ).scalar()  # fmt: skip
+    return int(found or 0)
+
+
 def open_questions(connection: Connection, release_id: str) -> list[OpenQuestion]:
     """The unknown batches of a release with the members still in question, longest waiting first."""
     rows = connection.execute(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from chuda.errors import Refused, UsageError
 from chuda.keys import TOKEN_LENGTH
 from chuda.message_types import COUNTING_TYPES
-from chuda.stores.ledger.states import before
+from chuda.stores.ledger.states import OPEN, before, quoted
 
 ANSWERS_OF = "-answers-"
 """Between the release whose keyword was replied to and what makes its answers a plan of their own."""
@@ -40,6 +40,7 @@ class Release:
     window_start_minute: int
     window_end_minute: int
     sealed_us: int
+    standby: str = "[]"  # JSON: the records of the channels that may stand in, in order (failover.py)
 
     @property
     def wire_type(self) -> str:
@@ -91,9 +92,7 @@ def seal(connection: Connection, release: Release, batches: Sequence[SealedBatch
     _claim_occurrence(connection, release)
     if find_release(connection, release.release_id) is not None:
         return False
-    columns = ", ".join(Release.__dataclass_fields__)
-    values = ", ".join(f":{name}" for name in Release.__dataclass_fields__)
-    connection.execute(text(f"INSERT INTO release ({columns}) VALUES ({values})"), asdict(release))
+    insert_release(connection, release)
     connection.execute(
         text("INSERT INTO control (plan_id, state, reason, by, at_us) VALUES (:plan, 'running', '', '', :us) "
              "ON CONFLICT (plan_id) DO NOTHING"),
@@ -110,6 +109,13 @@ def seal(connection: Connection, release: Release, batches: Sequence[SealedBatch
     ]  # fmt: skip
     except_messages(connection, exceptions)
     return True
+
+
+def insert_release(connection: Connection, release: Release) -> None:
+    """Store a release's row."""
+    columns = ", ".join(Release.__dataclass_fields__)
+    values = ", ".join(f":{name}" for name in Release.__dataclass_fields__)
+    connection.execute(text(f"INSERT INTO release ({columns}) VALUES ({values})"), asdict(release))
 
 
 _INSERT_BATCH = text(
@@ -332,6 +338,14 @@ def open_batches(connection: Connection, plan_id: str) -> int:
         text("SELECT count(*) FROM batch WHERE plan_id = :plan AND state IN ('planned', 'not_sent')"), {"plan": plan_id}
     ).scalar_one()
     return int(count)
+
+
+def has_open(connection: Connection, release_id: str) -> bool:
+    """Whether a release has anything that is still to be started."""
+    found = connection.execute(
+        text(f"SELECT 1 FROM batch WHERE release_id = :id AND state IN ({quoted(OPEN)}) LIMIT 1"), {"id": release_id}
+    ).scalar()
+    return found is not None
 
 
 def state_counts(connection: Connection, plan_id: str) -> dict[str, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from chuda.stores.ledger.releases import Release, find_release
+from chuda.stores.ledger.failover import family_of
+from chuda.stores.ledger.releases import Release, find_release, insert_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ def release_progress(connection: Connection, release_ids: Sequence[str]) -> Rele
     """How far the releases of a wave are; a request whose outcome is unknown is not open: it has left."""
     sealed = opened = 0
     last: int | None = None
-    for release_id in release_ids:
+    for release_id in [member for one in release_ids for member in family_of(connection, one)]:
         row = connection.execute(text(_PROGRESS), {"id": release_id}).one()
-        sealed += row.sealed
+        sealed += row.sealed if release_id in release_ids else 0
         opened += row.opened
         last = max(filter(None, (last, row.last_us)), default=None)
     return ReleaseProgress(sealed, opened, last)
@@ -71,9 +72,7 @@ def close_messages(connection: Connection, release: Release, batches: Sequence[C
     """
     if find_release(connection, release.release_id) is not None:
         return False
-    columns = ", ".join(Release.__dataclass_fields__)
-    values = ", ".join(f":{name}" for name in Release.__dataclass_fields__)
-    connection.execute(text(f"INSERT INTO release ({columns}) VALUES ({values})"), asdict(release))
+    insert_release(connection, release)
     rows = [
         {"batch_id": batch.batch_id, "release_id": release.release_id, "plan_id": release.plan_id, "seq": seq,
          "size": len(batch.tokens), "tokens": "".join(batch.tokens), "state": state, "ready": release.not_before_us}

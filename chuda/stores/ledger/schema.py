@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 metadata = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -81,6 +81,16 @@ event_claim = Table(
     _text("plan_id"),
     _integer("claimed_us"),
     PrimaryKeyConstraint("campaign_id", "token", "event_key"),
+)
+
+plan_source = Table(
+    "plan_source",
+    metadata,
+    Column("plan_id", Text, primary_key=True),
+    _text("campaign_file"),
+    _text("campaign"),  # JSON, as it was when the plan was made
+    _text("business_file"),
+    _text("business"),  # JSON
 )
 
 standing_approval = Table(
@@ -162,6 +172,7 @@ release = Table(
     _integer("window_start_minute"),  # lawful minutes of the day, [start, end)
     _integer("window_end_minute"),
     _integer("sealed_us"),
+    _text("standby"),  # JSON: records of the channels that may take over what is not sent, in order
     Index("release_by_plan", "plan_id"),
     Index("release_by_time", "not_after_us"),
 )
@@ -270,6 +281,53 @@ click = Table(
     _integer("clicked_us"),
     _integer("received_us"),
     Index("click_by_token", "token"),
+)
+
+# Own short links: one row per sealed message that holds one. Nothing in it says whose message it is.
+link_target = Table(
+    "link_target",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("url"),
+    Index("link_target_once", "channel", "url", unique=True),
+)
+
+short_link = Table(
+    "short_link",
+    metadata,
+    Column("code", Text, primary_key=True),
+    _text("batch_id"),
+    _integer("position"),
+    _integer("target_id"),
+    sqlite_with_rowid=False,
+)
+
+# Looks at own short links that were no person's, each with the reason; whose message it was says its batch.
+link_look = Table(
+    "link_look",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("batch_id"),
+    _integer("position"),
+    _text("reason"),
+    _text("agent"),
+    _integer("looked_us"),
+)
+
+# Clicks on a link that everybody of a variant has: a log that names no person. `line` tells lines apart that say the
+# same, so that a log that is read again counts once.
+link_click = Table(
+    "link_click",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _text("channel"),
+    _text("link"),
+    _text("line"),
+    _integer("clicked_us"),
+    _integer("received_us"),
+    Index("link_click_once", "channel", "link", "clicked_us", "line", unique=True),
 )
 
 # What was handed over, before anything is made of it: a pull that forgets what it told, and a push that is answered

@@ -14,11 +14,11 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from chuda.clock import Clock, RealClock, ShiftedClock, SimulatedClock, from_us, to_us
-from chuda.errors import ProviderTrouble, UsageError
+from chuda.errors import StoreTrouble, UsageError
 from chuda.keys import Keys
 from chuda.stores.ledger.schema import SCHEMA_VERSION, metadata
 
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 30.0
 # One writer at a time on PostgreSQL too, as SQLite has it: what a transaction checked is still true at its commit, and
 # ids are given in the order of the commits, so that a reader may go on after the last one it saw.
 _WRITER_LOCK = "SELECT pg_advisory_xact_lock(7248051, {lane})"
@@ -41,7 +41,7 @@ class Ledger:
         """One transaction that may write; committed at the end, rolled back on any exception.
 
         Raises:
-            ProviderTrouble: the store is locked, full or gone; nothing of the transaction remains.
+            StoreTrouble: the store is locked, full or gone; nothing of the transaction remains.
         """
         try:
             with self._engine.begin() as connection:
@@ -75,28 +75,43 @@ class Ledger:
         self._engine.dispose()
 
 
-def _as_trouble(error: SQLAlchemyError) -> ProviderTrouble:
+def _as_trouble(error: SQLAlchemyError) -> StoreTrouble:
     # The driver's message without SQLAlchemy's statement and parameters: those may hold personal data.
     reason = type(error.orig if isinstance(error, DBAPIError) else error).__name__
     if isinstance(error, OperationalError):
         reason = str(error.orig).splitlines()[0]
-    return ProviderTrouble(
-        f"the ledger did not take the transaction ({reason}); nothing was changed, repeat the command"
+    advice_zh, advice_en = next((advice for mark, advice in _ADVICE.items() if mark in reason), ("", ""))
+    return StoreTrouble(
+        f"账本没有写入（{reason}），什么都没有改变{advice_zh}，可以重复执行 / the ledger did not take the transaction "
+        f"({reason}); nothing was changed{advice_en}, repeat the command"
     )
 
 
-def open_ledger(target: Path | str, keys: Keys | None = None, lane: Lane = "campaigns") -> Ledger:
+# What helps, by what the store said.
+_ADVICE = {
+    "is full": ("；先腾出磁盘空间", ": make room on the disk"),
+    "is locked": ("；另一个进程一直占着它", ": another process has kept it locked; when that is done"),
+    "lock timeout": ("；另一个进程一直占着它", ": another process has kept it locked; when that is done"),
+    "connection": ("；PostgreSQL 连不上或刚重启", ": PostgreSQL is not there or was restarted; when it is back"),
+}
+
+
+def open_ledger(
+    target: Path | str, keys: Keys | None = None, lane: Lane = "campaigns", busy_s: float = _BUSY_SECONDS
+) -> Ledger:
     """Open (and create) the ledger at a SQLite path or a `postgresql://` URL.
 
     Args:
         target: file path, or URL as in `CHUDA_LEDGER_URL`.
         keys: the workspace's keys; their fingerprint must be the ledger's. None for readers that need no key.
         lane: whose writers wait for each other on PostgreSQL: a code never waits for a campaign's commit.
+        busy_s: how long a transaction waits for another process's, in seconds.
 
     Raises:
         UsageError: the keys are not the ledger's, or the ledger was made by another version.
     """
-    engine = _postgres_engine(target) if "://" in str(target) else _sqlite_engine(Path(target))
+    is_server = "://" in str(target)
+    engine = _postgres_engine(target, busy_s) if is_server else _sqlite_engine(Path(target), busy_s)
     ledger = Ledger(engine, lane)
     with ledger.write() as connection:
         metadata.create_all(connection)
@@ -133,11 +148,11 @@ def _check_meta(connection: Connection, key: str, value: str, problem: str) -> N
         raise UsageError(f"the ledger {problem} (it says {found}, this process has {value})")
 
 
-def _sqlite_engine(path: Path) -> Engine:
+def _sqlite_engine(path: Path, busy_s: float = _BUSY_SECONDS) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": busy_s}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
@@ -156,9 +171,18 @@ def _sqlite_engine(path: Path) -> Engine:
     return engine
 
 
-def _postgres_engine(target: Path | str) -> Engine:
+def _postgres_engine(target: Path | str, busy_s: float = _BUSY_SECONDS) -> Engine:
     url = make_url(str(target)).set(drivername="postgresql+psycopg")
-    return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", hide_parameters=True)
+    engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED", hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # Without it a writer would wait for ever for one that hangs; as on SQLite it gives up and says so.
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{round(busy_s * 1000)}ms'")
+        connection.commit()
+
+    return engine
 
 
 class LedgerTimeStore:

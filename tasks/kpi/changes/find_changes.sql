@@ -1,7 +1,7 @@
 -- What is not as it was when the marts on file were built. Read from the warehouse and from `kept`, what those marts
 -- were made of; `event_new` (source, event_id, token, moment) and `receipt_new` (batch_id, position) are there already.
 -- Grain: plan_changed one row per plan whose messages must all be looked at again, message_changed one row per such
--- message and moment, token_window one row per person whose events must be.
+-- message and moment (row_no is its place in plan_message, NULL once it is gone), token_window one row per person whose events must be.
 
 -- How far, in days, one event of a person can reach another: a reply 7 days, a click or an order its attribution window.
 set variable reach_days = (
@@ -61,17 +61,19 @@ inner join batch_state as batch using (batch_id);
 
 create or replace temp table message_changed as
 with sealed as (
-    select message.plan_id, message.token, position_changed.moment
+    select message.plan_id, message.token, position_changed.moment, message.rowid as row_no
     from plan_message as message
     inner join position_changed using (batch_id, position)
     union all
-    select message.plan_id, message.token, coalesce(batch_changed.moment, message.send_at)
+    select message.plan_id, message.token, coalesce(batch_changed.moment, message.send_at), message.rowid
     from plan_message as message
     inner join batch_changed using (batch_id)
 ),
 
 planned as (
-    select message.plan_id, message.token, coalesce(batch.sent_at, batch.accepted_at, message.send_at) as moment
+    select
+        message.plan_id, message.token, coalesce(batch.sent_at, batch.accepted_at, message.send_at) as moment,
+        message.rowid as row_no
     from plan_message as message
     left join batch_state as batch using (batch_id)
     where message.plan_id in (from plan_changed)
@@ -79,10 +81,11 @@ planned as (
 ),
 
 before as (
-    select plan_id, token, coalesce(sent_at, send_at) as moment
-    from message_fact
-    where plan_id in (from plan_changed)
-        or batch_id in (select batch_id from batch_changed)
+    select plan.plan_id, message.token, coalesce(message.sent_at, message.send_at) as moment, null::bigint as row_no
+    from kept.message_row as message
+    inner join kept.plan as plan using (plan_no)
+    where plan.plan_id in (from plan_changed)
+        or message.batch_id in (select batch_id from batch_changed)
 )
 
 select distinct * from (from sealed union all from planned union all from before);
@@ -96,7 +99,7 @@ with reaching as (
     from (
         select token, moment from message_changed where moment is not null
         union all
-        select token, moment from event_new where source in ('reply', 'click')
+        select token, moment from event_new where source in ('reply', 'complaint', 'click')
     )
     union all
     -- a first order makes a buyer of everybody who is messaged later, however much later

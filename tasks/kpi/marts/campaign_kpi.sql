@@ -46,16 +46,35 @@ measured as (
     group by campaign_id
 ),
 
+answered as (
+    select
+        campaign_id,
+        sum(accepted)::bigint as answers,
+        sum(answer.parts) as parts,
+        sum(answer.cost_cny) as cost_cny,
+        sum(answer.cost_other_mode_cny) as cost_other_mode_cny
+    from answer_tally as answer
+    inner join (select plan_id, campaign_id from plan_in_force) using (plan_id)
+    group by campaign_id
+),
+
 summed as (
     select
         campaign.*,
-        measured.* exclude (campaign_id),
+        measured.* exclude (campaign_id) replace (
+            measured.parts + coalesce(answered.parts, 0) as parts,
+            measured.cost_cny + coalesce(answered.cost_cny, 0) as cost_cny,
+            measured.cost_other_mode_cny + coalesce(answered.cost_other_mode_cny, 0) as cost_other_mode_cny
+        ),
+        coalesce(answered.answers, 0) as answers,
+        coalesce(answered.cost_cny, 0)::decimal(18, 4) as answer_cost_cny,
         coalesce(excluded.excluded, 0) as excluded,
         incremental.incremental_revenue_cny
     from campaign
     inner join measured using (campaign_id)
     left join excluded using (campaign_id)
     left join incremental using (campaign_id)
+    left join answered using (campaign_id)
 ),
 
 final as (

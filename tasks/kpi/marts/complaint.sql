@@ -12,29 +12,16 @@ with replied as (
     where reply.kind = 'complaint'
 ),
 
--- what came by telephone, from the provider or a regulator is about the last message within 7 days
-told as (
-    select
-        recorded.complaint_id, arg_max(message.plan_id, (message.sent_at, message.plan_id)) as plan_id,
-        arg_max(message.campaign_id, (message.sent_at, message.plan_id)) as campaign_id
-    from complaint_recorded as recorded
-    inner join message_fact as message using (token)
-    where recorded.source <> 'reply'
-        and message.is_submitted
-        and message.sent_at <= recorded.complained_at
-        and recorded.complained_at < days_after(message.sent_at, 7)
-    group by recorded.complaint_id
-),
-
 complained as (
     select * from replied
     union all
     select
         'c' || recorded.complaint_id, recorded.source, recorded.token, nullif(recorded.channel, ''),
-        recorded.complained_at, recorded.text, told.plan_id, told.campaign_id, recorded.done_at, recorded.cause,
+        recorded.complained_at, recorded.text, event.plan_id, event.campaign_id, recorded.done_at, recorded.cause,
         recorded.action, recorded.closed_at, recorded.closed_by
     from complaint_recorded as recorded
-    left join told using (complaint_id)
+    left join contact_event as event
+        on event.source = 'complaint' and event.event_id = recorded.complaint_id::varchar
     where recorded.source <> 'reply'
 ),
 
@@ -53,7 +40,7 @@ clocked as (
 
 message as (
     select plan_id, token, segment, template, variant
-    from message_fact
+    from (from message_fact where token in (select token from clocked))
     semi join clocked using (plan_id, token)
 ),
 

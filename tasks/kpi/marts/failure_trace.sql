@@ -1,13 +1,21 @@
 -- one row per week of sending, channel, carrier, province and cause of failure: the failure trace
 with volume as (
     select
-        business_week(sent_at) as week_start,
-        channel,
-        coalesce(carrier, 'unknown') as carrier,
-        coalesce(province, 'unknown') as province,
-        count(*) as submitted
-    from message_fact
-    where is_submitted and sent_at is not null and message_type <> 'test'
+        date '1970-01-05' + 7 * week_number::int as week_start,
+        channel::varchar as channel,
+        coalesce(carrier::varchar, 'unknown') as carrier,
+        coalesce(province::varchar, 'unknown') as province,
+        sum(submitted)::bigint as submitted
+    from (
+        select
+            plan_no, (epoch_us(sent_at) + 28800000000 - 345600000000) // 604800000000 as week_number,
+            channel, carrier, province, count(*) as submitted
+        from kept.message_row
+        where sent_at is not null  -- which says that it was submitted
+        group by all
+    )
+    inner join kept.plan_row using (plan_no)
+    where message_type <> 'test'
     group by all
 ),
 

@@ -6,8 +6,6 @@ create or replace temp macro days_after(moment, days) as make_timestamptz(epoch_
 create or replace temp macro near_after(moment, times) as
     case when isfinite(moment) then days_after(moment, times * getvariable('reach_days')) else moment end;
 
-create or replace temp macro business_hour(moment) as make_timestamptz(epoch_us(moment) // 3600000000 * 3600000000);
-
 create or replace temp macro business_day(moment) as
     date '1970-01-01' + ((epoch_us(moment) + 28800000000) // 86400000000)::int;
 

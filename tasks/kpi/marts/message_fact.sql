@@ -1,77 +1,66 @@
 -- one row per planned message of the plans in force, with its state and its effect: where every figure drills down to
-with effect as (
+with final as (
     select
-        plan_id,
-        token,
-        count(*) filter (source = 'click') as clicks,
-        min(happened_at) filter (source = 'click') as first_clicked_at,
-        count(*) filter (source = 'order') as orders,
-        sum(amount_cny) filter (source = 'order') as revenue_cny,
-        bool_or(kind = 'opt_out') as is_opted_out,
-        bool_or(kind = 'complaint') as is_complained
-    from contact_event
-    where plan_id is not null
-    group by plan_id, token
-),
-
-final as (
-    select
-        message.plan_id,
-        message.campaign_id,
-        message.occurrence,
+        plan.plan_id,
+        plan.campaign_id,
+        plan.occurrence,
         message.token,
-        message.message_type,
-        message.trade,
-        message.channel,
-        message.wave,
-        message.variant,
-        message.segment,
-        message.province,
-        message.city,
-        message.carrier,
-        message.number_type,
-        message.template,
+        plan.message_type,
+        plan.trade,
+        message.channel::varchar as channel,
+        message.wave::varchar as wave,
+        message.variant::varchar as variant,
+        message.segment::varchar as segment,
+        message.province::varchar as province,
+        message.city::varchar as city,
+        message.carrier::varchar as carrier,
+        message.number_type::varchar as number_type,
+        message.template::varchar as template,
         message.batch_id,
         message.position,
         message.send_at,
         message.sent_at,
-        business_hour(coalesce(message.sent_at, message.send_at)) as sent_hour,
-        message.state,
+        make_timestamptz(epoch_us(coalesce(message.sent_at, message.send_at)) // 3600000000 * 3600000000) as sent_hour,
+        message.state::varchar as state,
         message.reported_at,
         case when message.reported_at is not null and message.sent_at is not null
             then greatest(0, epoch_us(message.reported_at) - epoch_us(message.sent_at)) / 1e6
         end as latency_s,
-        case when message.state in ('failed', 'rejected') then message.code end as code,
-        case when message.state in ('failed', 'rejected') then coalesce(code_cause.cause, 'ambiguous') end as cause,
-        message.is_submitted,
-        message.is_accepted,
-        message.is_delivered,
-        case when message.click_tracking <> 'none' then coalesce(effect.clicks, 0) > 0 end as is_clicked,
-        effect.first_clicked_at,
-        case when message.is_orders_known then coalesce(effect.orders, 0) > 0 end as is_converted,
-        case when message.is_orders_known then coalesce(effect.revenue_cny, 0)::decimal(12, 2) end as revenue_cny,
-        case when message.is_orders_known
-            then coalesce(purchase.window_revenue_cny, 0)::decimal(12, 2)
+        message.code,
+        message.cause::varchar as cause,
+        message.state in ('accepted', 'rejected', 'unknown', 'unconfirmed', 'delivered', 'failed') as is_submitted,
+        message.state in ('accepted', 'delivered', 'failed') as is_accepted,
+        message.state = 'delivered' as is_delivered,
+        case when plan.click_tracking not in ('none', 'per_variant')
+            then message.first_clicked_at is not null
+        end as is_clicked,
+        message.first_clicked_at,
+        case when plan.is_orders_known then message.first_ordered_at is not null end as is_converted,
+        case when plan.is_orders_known then coalesce(message.revenue_cny, 0)::decimal(12, 2) end as revenue_cny,
+        case when plan.is_orders_known
+            then coalesce(message.window_revenue_cny, 0)::decimal(12, 2)
         end as window_revenue_cny,
-        case when message.is_orders_known
-            then message.is_delivered and coalesce(purchase.has_repurchased, false)
-        end as is_repurchased,
-        case when message.is_orders_known
-            then message.is_delivered and coalesce(purchase.has_repurchased_before, false)
-        end as is_repurchased_before,
-        coalesce(effect.is_opted_out, false) as is_opted_out,
-        coalesce(effect.is_complained, false) as is_complained,
+        case when plan.is_orders_known then message.is_repurchased end as is_repurchased,
+        case when plan.is_orders_known then message.is_repurchased_before end as is_repurchased_before,
+        message.opted_out_at is not null as is_opted_out,
+        message.complained_at is not null as is_complained,
+        -- whole seconds after the message left: an experiment counts what happened within its window in one pass
+        (epoch_us(message.first_clicked_at) - epoch_us(message.sent_at)) // 1000000 as clicked_after_s,
+        (epoch_us(message.first_ordered_at) - epoch_us(message.sent_at)) // 1000000 as ordered_after_s,
+        (epoch_us(message.last_ordered_at) - epoch_us(message.sent_at)) // 1000000 as last_ordered_after_s,
+        (epoch_us(message.opted_out_at) - epoch_us(message.sent_at)) // 1000000 as opted_out_after_s,
+        (epoch_us(message.complained_at) - epoch_us(message.sent_at)) // 1000000 as complained_after_s,
         message.parts::int as parts,
         message.receipt_parts::int as receipt_parts,
         -- what a mode bills: parts the provider took, or parts that arrived
-        (case when message.billing = 'delivered' then message.is_delivered else message.is_accepted end)::int
-            * message.parts * message.price_cny as cost_cny,
-        (case when message.billing = 'delivered' then message.is_accepted else message.is_delivered end)::int
-            * message.parts * message.price_cny as cost_other_mode_cny
-    from message_state as message
-    left join effect using (plan_id, token)
-    left join message_purchase as purchase using (plan_id, token)
-    left join code_cause on code_cause.channel = message.channel and code_cause.code = message.code
+        ((message.state in ('accepted', 'delivered', 'failed')
+            and (plan.billing <> 'delivered' or message.state = 'delivered'))::int
+            * message.parts::int * plan.price_cny)::decimal(18, 4) as cost_cny,
+        ((message.state in ('accepted', 'delivered', 'failed')
+            and (plan.billing = 'delivered' or message.state = 'delivered'))::int
+            * message.parts::int * plan.price_cny)::decimal(18, 4) as cost_other_mode_cny
+    from kept.message_row as message
+    inner join kept.plan_row as plan using (plan_no)
 )
 
 select * from final

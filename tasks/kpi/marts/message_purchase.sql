@@ -1,33 +1,26 @@
 -- temporary: one row per planned message of a person who ever bought: what was bought around it, attributed or not
 with bought as (
     select
-        message.plan_id,
-        message.token,
-        sum(purchase.amount) filter (
-            purchase.paid_at >= plan.first_sent_at
-            and purchase.paid_at < days_after(plan.last_sent_at, plan.attribution_days)
-        ) as window_revenue_cny,
-        bool_or(purchase.paid_at < message.sent_at) as has_bought_before,
-        bool_or(
-            purchase.paid_at >= message.sent_at and purchase.paid_at < days_after(message.sent_at, 90)
-        ) as has_bought_after,
-        bool_or(purchase.paid_at < days_after(message.sent_at, -90)) as has_bought_long_before,
-        bool_or(
-            purchase.paid_at >= days_after(message.sent_at, -90) and purchase.paid_at < message.sent_at
-        ) as has_bought_in_quarter_before
+        message.message_key,
+        sum(case when paid_us >= window_from_us and paid_us < window_until_us then amount_cny end) as window_revenue_cny,
+        -- yes or no four times in one number: 1 before, 2 in the 90 days after, 4 long before, 8 in the 90 days before
+        bit_or(case
+            when paid_us >= sent_us then if(paid_us < sent_us + 7776000000000, 2, 0)
+            when paid_us >= sent_us - 7776000000000 then 9
+            when paid_us < sent_us then 5
+            else 0
+        end) as times
     from touched_message as message
-    inner join plan_in_force as plan using (plan_id)
-    inner join order_clean as purchase using (token)
-    group by message.plan_id, message.token
+    inner join order_known as purchase using (person_no)
+    group by message.message_key
 ),
 
 final as (
     select
-        plan_id,
-        token,
-        window_revenue_cny,
-        has_bought_before and has_bought_after as has_repurchased,
-        has_bought_long_before and has_bought_in_quarter_before as has_repurchased_before
+        message_key,
+        window_revenue_cny::decimal(12, 2) as window_revenue_cny,
+        times & 3 = 3 as has_repurchased,
+        times & 12 = 12 as has_repurchased_before
     from bought
 )
 

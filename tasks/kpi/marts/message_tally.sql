@@ -1,21 +1,18 @@
 -- temporary: one row per plan, channel, template, wave, variant, segment and hour of sending: what can be added up
-with final as (
+with counted as (
     select
-        campaign_id,
-        plan_id,
+        plan_no,
         channel,
         template,
         wave,
         variant,
         segment,
-        sent_hour,
+        epoch_us(coalesce(sent_at, send_at)) // 3600000000 as sent_hour_number,
         min(sent_at) as first_sent_at,
         max(sent_at) as last_sent_at,
         count(*) as planned,
-        count(*) filter (is_submitted) as submitted,
-        count(*) filter (is_accepted) as accepted,
         count(*) filter (state = 'rejected') as rejected,
-        count(*) filter (is_delivered) as delivered,
+        count(*) filter (state = 'delivered') as delivered,
         count(*) filter (state = 'failed') as failed,
         count(*) filter (state = 'unconfirmed') as unconfirmed,
         count(*) filter (state = 'suppressed') as suppressed,
@@ -24,24 +21,66 @@ with final as (
         count(*) filter (state = 'unknown') as unknown,
         count(*) filter (state = 'accepted') as awaiting_receipt,
         count(*) filter (state in ('planned', 'intent', 'not_sent')) as waiting_to_leave,
-        sum(is_clicked::int) as clicked,
-        sum(is_converted::int) as converted,
-        sum(is_repurchased::int) as repurchased,
-        sum(is_repurchased_before::int) as repurchased_before,
-        count(*) filter (is_opted_out) as opted_out,
-        count(*) filter (is_complained) as complained,
-        coalesce(sum(parts) filter (is_accepted), 0) as parts,
-        coalesce(sum(parts) filter (is_delivered), 0) as parts_delivered,
+        count(first_clicked_at) as clicked,
+        count(first_ordered_at) as converted,
+        count(*) filter (is_repurchased) as repurchased,
+        count(*) filter (is_repurchased_before) as repurchased_before,
+        count(opted_out_at) as opted_out,
+        count(complained_at) as complained,
+        coalesce(sum(parts) filter (state in ('accepted', 'delivered', 'failed')), 0) as parts,
+        coalesce(sum(parts) filter (state = 'delivered'), 0) as parts_delivered,
         coalesce(sum(parts) filter (state in ('unknown', 'unconfirmed')), 0) as parts_unknown,
         sum(receipt_parts) as receipt_parts,
-        sum(receipt_parts) filter (is_delivered) as receipt_parts_delivered,
-        sum(cost_cny) as cost_cny,
-        sum(cost_other_mode_cny) as cost_other_mode_cny,
-        sum(revenue_cny) as revenue_cny,
-        sum(window_revenue_cny) as window_revenue_cny
-    from message_fact
-    where message_type <> 'test'  -- test phones are nobody's customers; the bill counts them by itself
-    group by campaign_id, plan_id, channel, template, wave, variant, segment, sent_hour
+        sum(receipt_parts) filter (state = 'delivered') as receipt_parts_delivered,
+        coalesce(sum(revenue_cny), 0) as revenue_cny,
+        coalesce(sum(window_revenue_cny), 0) as window_revenue_cny
+    from kept.message_row
+    group by plan_no, channel, template, wave, variant, segment, sent_hour_number
+),
+
+final as (
+    select
+        plan.campaign_id,
+        plan.plan_id,
+        counted.channel::varchar as channel,
+        counted.template::varchar as template,
+        counted.wave::varchar as wave,
+        counted.variant::varchar as variant,
+        counted.segment::varchar as segment,
+        make_timestamptz(sent_hour_number * 3600000000) as sent_hour,
+        first_sent_at,
+        last_sent_at,
+        planned,
+        delivered + failed + awaiting_receipt + rejected + unknown + unconfirmed as submitted,
+        delivered + failed + awaiting_receipt as accepted,
+        rejected,
+        delivered,
+        failed,
+        unconfirmed,
+        suppressed,
+        expired,
+        cancelled,
+        unknown,
+        awaiting_receipt,
+        waiting_to_leave,
+        case when plan.click_tracking not in ('none', 'per_variant') then clicked end as clicked,
+        case when plan.is_orders_known then converted end as converted,
+        case when plan.is_orders_known then repurchased end as repurchased,
+        case when plan.is_orders_known then repurchased_before end as repurchased_before,
+        opted_out,
+        complained,
+        parts,
+        parts_delivered,
+        parts_unknown,
+        receipt_parts,
+        receipt_parts_delivered,
+        case when plan.billing = 'delivered' then parts_delivered else parts end * plan.price_cny as cost_cny,
+        case when plan.billing = 'delivered' then parts else parts_delivered end * plan.price_cny as cost_other_mode_cny,
+        case when plan.is_orders_known then revenue_cny end as revenue_cny,
+        case when plan.is_orders_known then window_revenue_cny end as window_revenue_cny
+    from counted
+    inner join kept.plan_row as plan using (plan_no)
+    where plan.message_type <> 'test'  -- test phones are nobody's customers; the bill counts them by itself
 )
 
 select * from final

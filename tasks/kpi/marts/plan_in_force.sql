@@ -8,6 +8,7 @@ with sealed as (
 known as (
     select
         plan_made.* exclude (price_cny),
+        md5_number_lower(plan_id) as plan_no,  -- the same in every refresh; whole numbers are kept, not names
         price_cny::decimal(8, 4) as price_cny,
         sealed.plan_id is not null as is_sealed,
         sealed.first_sent_at,

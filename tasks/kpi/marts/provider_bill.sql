@@ -25,6 +25,11 @@ charged as (
         plan_id, channel, sent_hour, first_sent_at, submitted, parts, parts_delivered, parts_unknown, receipt_parts,
         receipt_parts_delivered, cost_cny, cost_other_mode_cny
     from message_tally
+    union all by name
+    select
+        plan_id, channel, sent_at as sent_hour, sent_at as first_sent_at, accepted as submitted, parts,
+        coalesce(parts_delivered, 0) as parts_delivered, 0 as parts_unknown, cost_cny, cost_other_mode_cny
+    from answer_tally
 ),
 
 counted as (
@@ -48,28 +53,44 @@ counted as (
 
 billed as (select channel, day, sum(parts)::bigint as parts, count(*) as lines from bill_line group by all),
 
+-- what a provider tells, and bills, is of an account: of all channels that share it
+shared as (
+    select
+        counted.*,
+        case when billing = 'delivered' then our_parts_delivered else our_parts_submitted end as our_parts,
+        coalesce(channel_account.account, counted.channel) as account
+    from counted
+    left join channel_account on channel_account.channel = counted.channel
+),
+
+explained as (
+    select channel, day, sum(parts_billed - parts_ours)::bigint as parts from bill_difference group by all
+),
+
 final as (
     select
         counted.day,
         counted.channel,
         counted.billing,
+        counted.account,
         counted.messages,
         counted.our_parts_submitted,
         counted.our_parts_delivered,
         counted.our_parts_unknown,
-        case when counted.billing = 'delivered' then counted.our_parts_delivered else counted.our_parts_submitted end
-            as our_parts,
+        counted.our_parts,
         counted.receipt_parts_submitted,
         counted.receipt_parts_delivered,
         provider_total.parts as provider_parts,
-        provider_total.parts - our_parts as difference_parts,
+        (provider_total.parts - sum(counted.our_parts) over (partition by counted.day, counted.account))::bigint
+            as difference_parts,
         billed.parts as bill_parts,
-        billed.parts - our_parts as bill_difference_parts,
+        case when billed.parts is not null then coalesce(explained.parts, 0) end as bill_difference_parts,
         counted.cost_cny,
         counted.cost_other_mode_cny
-    from counted
+    from shared as counted
     left join provider_total on provider_total.channel = counted.channel and provider_total.day = counted.day
     left join billed on billed.channel = counted.channel and billed.day = counted.day
+    left join explained on explained.channel = counted.channel and explained.day = counted.day
 )
 
 select * from final

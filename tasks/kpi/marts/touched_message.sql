@@ -1,18 +1,19 @@
--- temporary: one row per message of a person who ever replied, clicked or bought: the candidates of attribution
-with touched as (
-    select token from reply_received
-    union
-    select token from click_received
-    union
-    select token from order_clean
-),
-
-final as (
+-- temporary: one row per message of a touched person: the candidates of attribution, in whole numbers
+with final as (
     select
-        plan_id, campaign_id, token, channel, message_type, click_tracking, attribution_days, batch_id, position,
-        is_submitted, is_delivered, sent_at
-    from message_state
-    semi join touched using (token)
+        message.message_key,
+        message.message_no,
+        person.person_no,
+        message.channel,
+        message.is_submitted,
+        message.state = 'delivered' as is_delivered,
+        epoch_us(message.sent_at) as sent_us,
+        plan.attribution_us,
+        plan.window_from_us,
+        plan.window_until_us
+    from message_state as message
+    inner join touched_person as person using (token)
+    inner join plan_numbered as plan using (plan_id)
 )
 
 select * from final

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chuda.clock import FixedClock
 from chuda.errors import ProviderTrouble
-from chuda.providers.aliyun import read_receipt, read_reply
-from chuda.providers.protocol import OutgoingMessage
+from chuda.providers.aliyun import encode_form, read_receipt, read_reply
+from chuda.providers.protocol import OutgoingMessage, SilentMessage
 from chuda.providers.simulator.aliyun import receipt_push, reply_push
 from chuda.providers.simulator.profile import Profile, Query
 from tests.chuda.providers.clouds import CLOUD, NOON, QUIET, CloudCompany, alike, answering, personal, phones, states
@@ -121,6 +124,26 @@ def test_the_query_tells_what_became_of_a_message(tmp_path):
     assert codes <= {"delivered", "failed", "accepted"}
 
 
+def test_a_lost_push_is_made_good_by_asking_number_by_number(tmp_path):
+    company, messages = CloudCompany.open(tmp_path), personal(phones(20))
+    adapter = company.aliyun()
+    silent = [SilentMessage(m.message_id, "p1-1-0", m.phone, NOON) for m in messages]
+
+    async def scenario():
+        await adapter.send("p1-1-0", messages)
+        await adapter.send("p1-1-9", personal(phones(20), "p1-1-9"))
+        at_once = await adapter.ask_receipts(silent)
+        await company.clock.sleep_until(NOON + timedelta(hours=50))
+        return at_once, await adapter.ask_receipts(silent)
+
+    at_once, told = asyncio.run(scenario())
+    assert at_once == []
+    assert {event.batch_id for event in told} == {"p1-1-0"}
+    assert len({event.message_id for event in told}) == len(told) > 15
+    assert {event.status for event in told} <= {"delivered", "failed"}
+    assert all(event.code for event in told if event.status == "failed")
+
+
 def test_a_request_that_left_just_before_midnight_is_looked_for_on_both_days(tmp_path):
     late = NOON.replace(hour=21, minute=59)
     asked: list[str] = []
@@ -227,3 +250,8 @@ def test_the_company_takes_a_nonce_once_and_a_batch_of_a_hundred(tmp_path):
     assert again == ["OK", "SignatureNonceUsed"]
     assert too_many.default.code == "isv.MOBILE_COUNT_OVER_LIMIT"
     assert company.judge().count() == 1
+
+
+@given(st.dictionaries(st.sampled_from(["PhoneNumberJson", "TemplateParamJson"]), st.text(max_size=30)))
+def test_a_form_is_encoded_as_urllib_encodes_it(fields):
+    assert encode_form(fields) == urlencode(fields).encode()

@@ -18,6 +18,7 @@ from chuda.stores.ledger.notices import (
     settle_notice,
     unknown_notices,
 )
+from chuda.stores.ledger.queue import Reject, append_rejects, forget_in_rejects
 from chuda.stores.ledger.releases import state_counts
 
 
@@ -129,6 +130,17 @@ def test_words_leave_everything_that_is_kept_to_be_counted(any_ledger, keys, fri
          [("", "dropped"), ("", "sealed")], [("券码", "waiting"), ("券码", "sealed")]),
     ):  # fmt: skip
         assert rows_of(any_ledger, query) == left + kept
+
+
+@pytest.mark.parametrize(
+    ("phone", "shown"),
+    [("13800138000", "138****8000 退订"), ("+85291234567", "852****4567 hi"), ("+85291234567", "+85****4567 hi")],
+)
+def test_what_rejects_show_of_a_number_is_blanked_and_of_nobody_else(any_ledger, phone, shown):
+    with any_ledger.write() as connection:
+        append_rejects(connection, [Reject("demo", "replies", "x", said, 1) for said in (shown, "139****0002 您好")])
+        assert forget_in_rejects(connection, phone) == 1
+    assert rows_of(any_ledger, "SELECT shown FROM feed_reject ORDER BY id") == [("",), ("139****0002 您好",)]
 
 
 def test_an_unknown_notice_of_the_erased_is_closed_and_one_on_its_way_is_when_it_becomes_unknown(any_ledger):

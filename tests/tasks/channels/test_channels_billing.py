@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 
 import duckdb
 import polars as pl
@@ -16,7 +17,16 @@ from chuda.providers.protocol import DailyTotals
 from chuda.providers.simulator.app import open_provider
 from chuda.providers.simulator.profile import Conduct, Profile, WorldProfile
 from chuda.providers.simulator.rules import IncomingMessage
-from tasks.channels.billing import days_to_ask, keep_bill, keep_totals, read_bill, reconcile_bill, sum_parts
+from tasks.channels.billing import (
+    count_due,
+    days_to_ask,
+    keep_accounts,
+    keep_bill,
+    keep_totals,
+    read_bill,
+    reconcile_bill,
+    sum_parts,
+)
 from tasks.channels.record import create_channel_tables
 
 DAY = date(2026, 11, 20)
@@ -50,7 +60,7 @@ def explain(warehouse, keys, tmp_path, lines, billing="submitted", head=HEAD):
     path = tmp_path / "bill.csv"
     path.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
     keep_bill(warehouse, keys, "shop", DAY, read_bill(path), path.name)
-    found = reconcile_bill(warehouse, "shop", DAY, billing)
+    found = reconcile_bill(warehouse, "shop", DAY, billing, Decimal("0.05"))
     return {each.kind: (each.messages, each.parts) for each in found}
 
 
@@ -72,6 +82,43 @@ def test_a_bill_that_agrees_has_no_differences(warehouse, keys, tmp_path):
 )
 def test_each_difference_is_named(warehouse, keys, tmp_path, lines, billing, kind, parts):
     assert explain(warehouse, keys, tmp_path, lines, billing) == {kind: (1, parts)}
+
+
+def test_a_bill_with_the_right_parts_at_another_price_is_named_with_the_money(warehouse, keys, tmp_path):
+    assert explain(warehouse, keys, tmp_path, ["b.0,,1,0.05", "b.1,,1,0.08", "b.4,,2,0.10"]) == {
+        "price_differs": (1, 0)
+    }
+    (found,) = reconcile_bill(warehouse, "shop", DAY, "submitted", Decimal("0.05"))
+    assert found.cny == Decimal("0.03")
+
+
+def test_the_bill_of_an_account_knows_the_messages_of_its_other_channels(warehouse, keys, tmp_path):
+    send_through(warehouse, keys, "codes")
+    mine = ["b.0,,1,", "b.1,,1,", "b.4,,2,"]
+    assert explain(warehouse, keys, tmp_path, [*mine, "c.0,,1,"]) == {"not_ours": (1, 1)}
+    keep_accounts(warehouse, {"shop": "a", "codes": "a"})
+    assert explain(warehouse, keys, tmp_path, [*mine, "c.0,,1,"]) == {"not_billed": (1, -1)}  # c.1 is missing
+    assert explain(warehouse, keys, tmp_path, [*mine, "c.0,,1,", "c.1,,1,"]) == {}
+    assert explain(warehouse, keys, tmp_path, mine) == {}  # a bill of one channel only
+
+
+def send_through(warehouse, keys, channel):
+    for position in range(2):
+        warehouse.execute(
+            "INSERT INTO plan_message (plan_id, token, parts, batch_id, position) VALUES ('p', ?, 1, 'c', ?)",
+            [keys.token(f"1390013900{position}"), position],
+        )
+    warehouse.execute("INSERT INTO batch_state VALUES ('c', 'p', 'r', $2, 'accepted', 2, $1, $1, 1)", [FRIDAY, channel])
+
+
+@pytest.mark.parametrize(
+    ("billing", "told", "beyond"),
+    # Four parts are due and one is open when every submitted part is charged; by delivery three are due, one is open.
+    [("submitted", 4, 0), ("submitted", 5, 0), ("submitted", 7, 2), ("submitted", 3, -1), ("delivered", 4, 0),
+     ("delivered", 6, 2), ("delivered", 1, -2)],
+)  # fmt: skip
+def test_the_providers_figure_is_held_against_what_may_be_due(warehouse, billing, told, beyond):
+    assert count_due(warehouse, "shop", DAY, billing).beyond(told) == beyond
 
 
 def test_a_bill_without_our_ids_is_matched_by_number_and_order_and_keeps_no_number(warehouse, keys, tmp_path):
@@ -136,4 +183,6 @@ def test_only_days_on_which_something_left_are_asked_about(warehouse):
 
 def test_parts_beyond_our_count_add_up(warehouse, keys, tmp_path):
     explain(warehouse, keys, tmp_path, ["b.0,,2,", "b.4,,2,"])
-    assert sum_parts(reconcile_bill(warehouse, "shop", DAY, "submitted")) == 0  # one too many, one missing
+    assert (
+        sum_parts(reconcile_bill(warehouse, "shop", DAY, "submitted", Decimal("0.05"))) == 0
+    )  # one too many, one missing

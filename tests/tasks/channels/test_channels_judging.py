@@ -42,7 +42,9 @@ def test_five_points_between_the_sends_are_allowed_and_more_are_not():
     level = [arrivals(200, 200), arrivals(195, 200), arrivals(190, 200)]
     assert judge_stress(level, LINES).measures["delivery_spread"] == 0.05
     assert judge_stress([arrivals(400, 400), arrivals(398, 400), arrivals(381, 400)], LINES).verdict == "passed"
-    assert judge_stress([arrivals(400, 400), arrivals(400, 400), arrivals(370, 400)], LINES).verdict == "failed"
+    over = [arrivals(400, 400), arrivals(400, 400), arrivals(370, 400)]
+    assert [judge_stress(over, LINES, rounds).verdict for rounds in (1, LINES.stress.rounds)] == ["pending", "failed"]
+    assert judge_stress([arrivals(400, 400), arrivals(400, 400), arrivals(340, 400)], LINES).verdict == "failed"
 
 
 def test_over_the_line_by_chance_is_repeated_and_in_the_end_the_line_holds():
@@ -105,7 +107,15 @@ def test_a_bad_channel_is_caught_by_its_stage(conduct, stage, messages):
 def test_the_good_channel_passes_and_false_alarms_are_few():
     alarms = Counter(found[0] for seed in range(100) if (found := Company("good", seed).caught_by()))
     # Counted over 100 seeds with 60 test phones; docs/howto/channels.md states them.
-    assert alarms == {"basic": 4, "stress": 4}
+    assert alarms == {"basic": 4, "stress": 2}
+
+
+def test_the_false_alarms_of_the_basic_stage_are_what_ten_out_of_ten_makes_of_a_good_networks_own_losses():
+    judged = [Company("good", seed).basic() for seed in range(1000)]
+    lost = sum(each.messages - each.measures["first_attempt"] for each in judged) / 10_000
+    alarms = sum(each.verdict == "failed" for each in judged) / 1000
+    assert 0.001 < lost < 0.005  # the networks, not the company
+    assert alarms == pytest.approx(1 - (1 - lost) ** 10, abs=0.005)
 
 
 def test_a_channel_that_hides_resends_and_is_lucky_in_ten_is_caught_later():

@@ -7,6 +7,7 @@ when, and looks at every change of a batch's state through a trigger.
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,10 @@ from chuda.errors import ProviderTrouble, Refused
 from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, SendResult
 from chuda.stores.ledger import open_ledger
+from chuda.stores.ledger.failover import move_unsent, stand_ins
 from chuda.stores.ledger.feedback import ReceiptRow, append_events, close_unanswered
+from chuda.stores.ledger.leases import Lease, acquire, give_back
+from chuda.stores.ledger.recording import adopt_orphans
 from chuda.stores.ledger.releases import Control, find_control, set_control, state_counts
 from chuda.stores.ledger.states import TRANSITIONS
 from chuda.stores.ledger.suppression import Suppression, suppress
@@ -65,13 +69,17 @@ class Dispatching(RuleBasedStateMachine):
             health=HealthLines(at_least=99),
         )  # fmt: skip
         self.people = phones(PEOPLE)
-        self.release = put_release(self.ledger, self.keys, START, people=self.people, batch_size=BATCH, hours=20)
+        self.release = put_release(self.ledger, self.keys, START, people=self.people, batch_size=BATCH, hours=20,
+                                   standby=json.dumps([json.dumps({"name": "other"})]))  # fmt: skip
         with self.ledger.write() as connection:
             for statement in WATCH.strip().split(";\n"):
                 connection.exec_driver_sql(statement)
         self.stopped: set[str] = set()
         self.broken: list[str] = []
-        self.provider = FakeProvider()
+        # Two companies that know nothing of each other; what people received is counted over both.
+        self.providers = {"p1-1": FakeProvider(), "p1-1~1": FakeProvider()}
+        self.provider = self.providers["p1-1"]
+        self.providers["p1-1~1"].taken = self.provider.taken
 
     def teardown(self):
         if hasattr(self, "ledger"):
@@ -120,15 +128,17 @@ class Dispatching(RuleBasedStateMachine):
             ["accept", "rejected", "not_sent", "unknown", "unknown lost", "partly", "crash before", "crash after"]
         ),
         at=st.integers(1, 3),
+        stands_in=st.booleans(),
     )
-    def send(self, fate, at):
-        provider = self.provider
+    def send(self, fate, at, stands_in):
+        release = stand_ins(self.release)[0] if stands_in else self.release
+        provider = self.provider = self.providers[release.release_id]
         wanted = provider.calls + at
         provider.answer = self._answer(fate.removesuffix(" lost"), wanted)
         provider.takes = lambda count, _batch: not (fate == "unknown lost" and count == wanted)
         sender = Sender(self.ledger, self.keys, self.clock, provider, self.limits, f"owner {provider.calls}")
         try:
-            asyncio.run(sender.send(self.release))
+            asyncio.run(sender.send(release))
         except (Killed, ProviderTrouble):
             with self.ledger.write() as connection:  # its process is gone
                 connection.exec_driver_sql("UPDATE lease SET expires_us = 0")
@@ -147,10 +157,21 @@ class Dispatching(RuleBasedStateMachine):
             except Refused:
                 assert find_control(connection, "p1").state == "cancelled"
 
-    @precondition(lambda self: self.provider.by_batch)
+    @rule(is_back=st.booleans())
+    def move_to_the_other_channel(self, is_back):
+        way = [self.release, stand_ins(self.release)[0]]
+        source, target = reversed(way) if is_back else way
+        with self.ledger.write() as connection:
+            lease = acquire(connection, f"release:{source.release_id}", "mover", 0)
+            assert isinstance(lease, Lease)
+            adopt_orphans(connection, lease, source.release_id, to_us(self.clock.now()))
+            move_unsent(connection, source, target, "test", to_us(self.clock.now()))
+            give_back(connection, lease)
+
+    @precondition(lambda self: any(each.by_batch for each in self.providers.values()))
     @rule(pick=st.integers(0, 99), status=st.sampled_from(["delivered", "failed"]))
     def receipt(self, pick, status):
-        ids = [one for members in self.provider.by_batch.values() for one in members]
+        ids = [one for each in self.providers.values() for members in each.by_batch.values() for one in members]
         batch_id, _, position = ids[pick % len(ids)].rpartition(".")
         now_us = to_us(self.clock.now())
         row = ReceiptRow("demo", batch_id, int(position), "t", status, "0", 1, now_us, now_us)

@@ -104,3 +104,13 @@ def test_the_states_add_up_to_the_plan(workspace, release):
     standing = read_standing(workspace, "p1")
     assert sum(standing.states.values()) == standing.messages == 100
     assert standing.to_json()["attempted"] == 30
+
+
+def test_what_prefect_is_shown_holds_counts_rate_and_finish_and_nobody(workspace, release):
+    send_batches(workspace, 4)
+    said = read_standing(workspace, "p1").to_markdown()
+    assert "40 / 100" in said
+    assert "| accepted | 40 |" in said
+    assert "| unknown | 0 |" in said
+    assert "expected finish 2026-11-20 10:01" in said
+    assert not any(phone in said for phone in phones(100))

@@ -12,13 +12,14 @@ from approving_world import open_at
 from fakes import phones, put_release, start_simulator
 
 from chuda.clock import FixedClock, from_us, to_us
-from chuda.errors import Refused
+from chuda.errors import ProviderTrouble, Refused
 from chuda.keys import Keys
 from chuda.records import load_channel
 from chuda.stores.ledger import Ledger
+from chuda.stores.ledger.approvals import SIMULATOR, approval_of, approve
 from chuda.stores.ledger.dispatching import Moment, claim
 from chuda.stores.ledger.leases import LEASE_US, acquire
-from chuda.stores.ledger.releases import Release, due_plans, state_counts
+from chuda.stores.ledger.releases import Release, due_plans, find_release, state_counts
 from chuda.stores.ledger.throttle import RateLimits
 from chuda.workspace import Workspace
 from tasks.dispatch.stage import send_plan
@@ -38,7 +39,7 @@ def workspace(tmp_path: Path, keys: Keys, ledger: Ledger, clock: FixedClock, mon
 
 def sealed(workspace: Workspace, number: int = 1, **changes: object) -> Release:
     record = load_channel(DEMO).value.model_copy(update=changes)
-    start = phones(20)[10 * (number - 1) :][:10]
+    start = phones(30)[10 * (number - 1) :][:10]
     return put_release(workspace.ledger, workspace.keys, workspace.clock.now(), people=start, batch_size=5,
                        channel_record=record.model_dump_json(), number=number)  # fmt: skip
 
@@ -70,9 +71,8 @@ def test_a_release_whose_record_changed_is_expired_and_its_orphans_adopted(works
         asyncio.run(send_plan(workspace, "p1", False))
     assert counts(workspace) == {"planned": 5, "unknown": 5}, "its time is not over"
     pass_to(workspace, from_us(release.not_after_us))
-    with pytest.raises(Refused, match="changed after approval"):
-        asyncio.run(send_plan(workspace, "p1", False))
-    assert counts(workspace) == {"expired": 5, "unknown": 5}
+    assert [report.stop for report in asyncio.run(send_plan(workspace, "p1", False))] == ["unknown_open"]
+    assert counts(workspace) == {"expired": 5, "unknown": 5}, "nothing is left to refuse, only to ask about"
 
 
 def test_a_release_that_never_started_is_expired_and_due_no_more(workspace):
@@ -86,9 +86,10 @@ def test_a_release_that_never_started_is_expired_and_due_no_more(workspace):
 
 def test_a_worker_expires_a_release_it_may_not_send(workspace):
     release = sealed(workspace, simulator=False)
-    pass_to(workspace, from_us(release.not_after_us))
     with pytest.raises(Refused, match="time is not"):
         asyncio.run(send_release(workspace.ledger, workspace.keys, workspace.clock, release, {}))
+    pass_to(workspace, from_us(release.not_after_us))
+    asyncio.run(send_release(workspace.ledger, workspace.keys, workspace.clock, release, {}))
     assert counts(workspace) == {"expired": 10}
 
 
@@ -111,3 +112,45 @@ def test_a_changed_release_does_not_hold_up_the_others(workspace, tmp_path):
             asyncio.run(send_plan(workspace, "p1", False))
     assert "p1-2" not in str(refused.value)
     assert counts(workspace)["planned"] == 10, "of the first release nothing left, of the second everything"
+
+
+def test_what_is_unknown_is_asked_about_though_the_record_was_changed(workspace, tmp_path):
+    with start_simulator(tmp_path / "simulator") as port:
+        # The record on file names another port: the question goes where the request went.
+        release = sealed(workspace, endpoint=f"http://127.0.0.1:{port}", query_grace_seconds=1)
+        start_one(workspace, release, "dead", LEASE_US + 1)
+        with pytest.raises(Refused, match="is void"):
+            asyncio.run(send_plan(workspace, "p1", False))
+        pass_to(workspace, from_us(release.not_after_us))
+        assert [report.stop for report in asyncio.run(send_plan(workspace, "p1", False))] == ["done"]
+    assert counts(workspace) == {"expired": 10}, "the provider has never heard of them"
+
+
+def test_a_stopped_channel_does_not_hold_up_the_other_releases_and_both_kinds_of_trouble_are_told(workspace, tmp_path):
+    on_file = tmp_path / "campaigns/channels/demo.yaml"
+    good = on_file.read_text("utf-8")
+    with start_simulator(tmp_path / "simulator") as port:
+        record = good.replace("http://127.0.0.1:8025", f"http://127.0.0.1:{port}")
+        on_file.write_text(record, encoding="utf-8")
+        dead = record.replace(f":{port}", ":9").replace("name: demo", "name: dead")
+        (on_file.parent / "dead.yaml").write_text(dead, encoding="utf-8")
+        sealed(workspace, 1, endpoint="http://127.0.0.1:9", name="dead")
+        with workspace.ledger.write() as connection:
+            connection.exec_driver_sql("UPDATE release SET channel = 'dead'")
+            connection.exec_driver_sql("DELETE FROM approval")
+        put_back_approval(workspace)
+        sealed(workspace, 2, endpoint=f"http://127.0.0.1:{port}")
+        sealed(workspace, 3, endpoint=CHANGED)
+        with pytest.raises(ProviderTrouble, match=r"(?s)channel dead failed.*p1-3 is void"):
+            asyncio.run(send_plan(workspace, "p1", False))
+    found = counts(workspace)
+    assert found["planned"] == 10, "of the third nothing left"
+    assert found["not_sent"] == 10, "of the first nothing arrived"
+    assert sum(found.values()) == 30, "the second went through"
+
+
+def put_back_approval(workspace: Workspace) -> None:
+    with workspace.ledger.write() as connection:
+        release = find_release(connection, "p1-1")
+        now_us = to_us(workspace.clock.now())
+        approve(connection, approval_of(release, "test", SIMULATOR, now_us, release.not_after_us), "p1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -19,8 +20,9 @@ from chuda.stores.ledger.releases import (
     reserved_tokens,
     state_counts,
 )
+from chuda.stores.ledger.short_links import KeptLink, find_link, keep_links
 from chuda.stores.vault import Vault
-from tasks.dispatch.sealing import PlannedRelease, seal_release
+from tasks.dispatch.sealing import PlannedRelease, ShortLinks, seal_release
 
 WEEK = 7 * 24 * 3600 * 1_000_000
 
@@ -112,3 +114,20 @@ def test_a_finished_release_counts_from_when_it_really_left(ledger, keys, friday
             f"VALUES ('other-1-0', 1, 'other-1', 'me', 1, 10, 10, {to_us(friday_ten)}, 'accepted')"
         )
         assert marketing_releases_between(connection, later - WEEK, later) == set()
+
+
+def test_a_code_that_another_message_holds_is_not_sent_to_lead_there(ledger, keys, vault, friday_ten):
+    codes = [f"Code{n:06d}" for n in range(4)]
+    mine = planned(keys, friday_ten, phones(4))
+    texts = pl.Series("text", [f"【橙柚生活】点 https://s.example/{code} 拒收请回复R" for code in codes])
+    links = ShortLinks("https://s.example", "https://shop.example/new")
+    mine = replace(mine, messages=mine.messages.with_columns(texts), links=links)
+    with ledger.write() as connection:
+        keep_links(connection, "demo", "https://shop.example/old", [KeptLink(codes[1], "old-1-0", 3)])
+    assert seal(ledger, keys, vault, mine) == {"planned": 3, "suppressed": 1}
+    assert seal(ledger, keys, vault, mine) == {"planned": 3, "suppressed": 1}
+    with ledger.read() as connection:
+        found = [find_link(connection, code) for code in codes]
+    assert [(link.batch_id, link.position, link.target[-3:]) for link in found] == [
+        ("p9-1-0", 0, "new"), ("old-1-0", 3, "old"), ("p9-1-0", 2, "new"), ("p9-1-0", 3, "new"),
+    ]  # fmt: skip

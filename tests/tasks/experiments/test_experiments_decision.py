@@ -28,7 +28,7 @@ def test_the_published_difference_wins(register: Register, observe: Observe) -> 
     assert comparison.lift == pytest.approx(0.2)
     assert decision.explanation.zh.startswith("版本 B 胜出：点击率 30%，A 为 25%，高 5 个百分点")
     assert decision.explanation.en.startswith("Arm B wins: click rate 30% against 25% of A")
-    assert decision.next_step.en == "the winner B is sent"
+    assert decision.next_step.en == "the rest of the audience gets B: it won"
 
 
 def test_the_fallback_can_win_too(register: Register, observe: Observe) -> None:
@@ -191,7 +191,7 @@ def test_the_full_mode_decides_for_next_time(register: Register, observe: Observ
     registration = register(mode="full", sample_fraction=1)
     decision = decide(registration, [observe("A", 250), observe("B", 300)])
     assert decision.roll_out.scope == "next_time"
-    assert decision.next_step.zh == "下次：发送胜出版本 B"
+    assert decision.next_step.zh == "下次发送版本 B：它胜出"
 
 
 def test_the_arms_must_be_the_registered_ones(register: Register, observe: Observe) -> None:

@@ -88,6 +88,24 @@ def test_what_happens_after_the_window_counts_for_nobody(world: World, register:
     assert [arm.clicked for arm in decide(world, brief).arms] == [250, 0]
 
 
+def test_only_the_orders_within_the_window_make_the_margin(world: World, register: Register) -> None:
+    brief = register(window_hours=24, variable="offer", costs={"A": "1", "B": "2"})
+    plan(world, brief)
+    arms(world, {"A": 0, "B": 0})
+    both, early, late = (row[0] for row in world.warehouse.execute(
+        "SELECT token FROM plan_message WHERE variant = 'B' AND position < 3 ORDER BY token").fetchall())  # fmt: skip
+    for token, day, amount in [(both, 20, 100), (both, 22, 900), (early, 20, 50), (early, 20, 7), (late, 22, 700)]:
+        world.put("order_clean", {"order_id": f"{token}{amount}", "token": token, "amount": str(amount),
+                                  "paid_at": f"2026-11-{day} 12:00:00+08"})  # fmt: skip
+    arm_a, arm_b = decide(world, brief).arms
+    assert (arm_a.converted, arm_b.converted) == (0, 2)
+    price = -float(arm_a.margin_sum or 0) / 1000 - 1
+    assert price > 0
+    margins = [100 - price - 2, 57 - price - 2] + [-price - 2] * 998
+    assert float(arm_b.margin_sum or 0) == pytest.approx(sum(margins))
+    assert float(arm_b.margin_sum_squares or 0) == pytest.approx(sum(m * m for m in margins))
+
+
 def test_an_arm_without_receipts_makes_it_invalid(world: World, register: Register) -> None:
     plan(world, register())
     arms(world, {"A": 250})
@@ -183,7 +201,7 @@ def test_the_page_says_the_verdict_first_and_marks_what_is_exploratory(
     segments = [{"segment": "new", "variant": name, "sent": 100, "events": 30} for name in "AB"]
     sections = tell_experiment(rows, segments, language)
     assert [section.key for section in sections] == [
-        "verdict", "tested", "lift", "next", "progress", "guardrails", "health", "late", "realised",
+        "verdict", "tested", "lift", "why", "next", "progress", "guardrails", "health", "late", "realised",
         "incrementality", "segments", "record",
     ]  # fmt: skip
     assert sections[0].lines[0] == rows[0][f"sentence_{language}"]
@@ -197,4 +215,6 @@ def test_before_the_decision_it_says_when_and_how_far(world: World, register: Re
     arms(world, {"A": 25, "B": 30}, size=100)
     sections = tell_experiment(world.rows("experiment_result", NOW - timedelta(days=9)), [], "en")
     assert sections[0].lines[0].startswith("Still observed; it is decided at 2026-11-23 10:00")
-    assert "100 sent of 500 needed" in " ".join(line for section in sections for line in section.lines)
+    assert "100 sent in the smallest variant (at least 500)" in " ".join(
+        line for section in sections for line in section.lines
+    )

@@ -22,6 +22,7 @@ PRODUCT_MARTS = [
     "exclusion",
     "experiment_result",
     "provider_bill",
+    "bill_message",
     "channel_test",
     "complaint",
     "alert",

@@ -16,6 +16,10 @@ create table batch_state (
     batch_id varchar, plan_id varchar, release_id varchar, channel varchar, state varchar, size int,
     sent_at timestamptz, accepted_at timestamptz, attempts int
 );
+create table answer_sent (
+    plan_id varchar, campaign_id varchar, token varchar, channel varchar, batch_id varchar, position int, state varchar,
+    sent_at timestamptz, parts decimal(8, 2), price_cny decimal(8, 4), billing varchar
+);
 create table message_exception (batch_id varchar, position int, state varchar, code varchar, "at" timestamptz);
 create table receipt_received (
     receipt_id varchar, channel varchar, batch_id varchar, position int, token varchar, status varchar, code varchar,
@@ -68,10 +72,15 @@ create table bill_line (
     channel varchar not null, day date not null, line integer not null, message_id varchar, token varchar,
     parts integer not null, fee_cny decimal(18, 4), source varchar not null
 );
+create table bill_difference (
+    channel varchar not null, day date not null, message varchar not null, kind varchar not null,
+    parts_ours integer not null, parts_billed integer not null, cny_ours decimal(18, 4), cny_billed decimal(18, 4)
+);
+create table channel_account (channel varchar primary key, account varchar not null);
 create table channel_judged (
     test_id varchar not null, channel varchar not null, stage varchar not null, verdict varchar not null,
     messages bigint not null, first_attempt bigint, said_zh varchar not null, said_en varchar not null,
-    decided_at timestamptz not null, expires_at timestamptz not null
+    decided_at timestamptz not null, expires_at timestamptz not null, delivered bigint
 );
 create table channel_alarm (
     kind varchar not null, severity varchar not null, campaign_id varchar, subject varchar not null, kpi varchar,

@@ -10,10 +10,13 @@ import pytest
 
 from chuda.clock import to_us
 from chuda.errors import GateFailed, Refused
-from chuda.stores.ledger.releases import state_counts
+from chuda.stores.ledger.failover import stand_ins
+from chuda.stores.ledger.releases import releases_of, state_counts
 from chuda.stores.ledger.suppression import Suppression, suppress
 from chuda.workspace import open_workspace
 from tasks.dispatch.stage import send_plan
+from tasks.planning.figures import read_figures
+from tasks.planning.summary import plan_lines
 
 OFFER = """
 id: offer
@@ -135,3 +138,21 @@ def test_by_own_words_a_text_the_business_forbids_is_refused_by_name(world, offe
     )
     with pytest.raises(Refused, match="立减"):
         world.plan(offer)
+
+
+def test_the_channel_that_may_stand_in_is_shown_hashed_and_sealed_with_the_plan(world):
+    path = world.folder / "campaigns/channels/demo.yaml"
+    other = path.with_name("other.yaml")
+    other.write_text(path.read_text("utf-8").replace("name: demo", "name: other"), encoding="utf-8")
+    two = OFFER.replace("[demo]", "[demo, other]")
+    plan_id = world.plan(world.campaign(two))
+    with open_workspace() as workspace, workspace.warehouse.read() as connection:
+        said = "\n".join(plan_lines(read_figures(connection, plan_id), "en"))
+    assert "if it stops while sending, what was not sent goes on by: other" in said
+    change_file(other, "rate_parts_per_second: 1000", "rate_parts_per_second: 900")
+    assert world.plan(world.campaign(two)) != plan_id, "its record is part of what is approved"
+    change_file(other, "rate_parts_per_second: 900", "rate_parts_per_second: 1000")
+    world.approve(plan_id)
+    with open_workspace() as workspace, workspace.ledger.read() as connection:
+        (release,) = releases_of(connection, plan_id)
+    assert [(one.channel, one.release_id) for one in stand_ins(release)] == [("other", f"{plan_id}-1~1")]

@@ -183,13 +183,17 @@ def test_a_quote_in_a_campaigns_name_is_taken_literally(full_marts: Path) -> Non
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_on_a_phone_nothing_sticks_out(pages: dict[str, str], tmp_path: Path) -> None:
+def test_on_a_phone_and_on_paper_nothing_sticks_out(pages: dict[str, str], tmp_path: Path) -> None:
     frames = "".join(
-        f'<iframe width="390" height="3000" srcdoc="{html.escape(page)}"></iframe>' for page in pages.values()
+        f'<iframe width="{width}" height="3000" srcdoc="{html.escape(page.replace("@media print", media))}"></iframe>'
+        for page in pages.values()
+        for width, media in ((390, "@media print"), (720, "@media all"))
     )
+    # what a phone can scroll sideways, paper cuts off
     script = (
-        "<script>onload = () => document.title = [...document.querySelectorAll('iframe')]"
-        ".map(f => f.contentDocument.documentElement.scrollWidth).join(' ')</script>"
+        "<script>onload = () => document.title = [...document.querySelectorAll('iframe')].map(f => "
+        "f.width == 390 ? f.contentDocument.documentElement.scrollWidth : [...f.contentDocument"
+        ".querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).length).join(' ')</script>"
     )
     (tmp_path / "phone.html").write_text(f"<title></title>{script}{frames}", "utf-8")
     assert CHROMIUM is not None
@@ -201,4 +205,4 @@ def test_on_a_phone_nothing_sticks_out(pages: dict[str, str], tmp_path: Path) ->
         ],
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    assert "<title>390 390</title>" in done.stdout
+    assert "<title>390 0 390 0</title>" in done.stdout

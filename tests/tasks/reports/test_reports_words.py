@@ -10,7 +10,9 @@ from typing import get_args
 import pytest
 from kpi_world import World, read_yaml
 
+from tasks.channels.record import BILL, CELL, TEST
 from tasks.compliance.rules import RULES
+from tasks.feedback.alarms import _ADVICE
 from tasks.kpi.alerts import Kind
 from tasks.kpi.catalog import published_marts
 from tasks.kpi.lines import Verdict
@@ -44,8 +46,8 @@ def test_every_reason_cause_and_verdict_has_a_name() -> None:
 
 def test_every_kind_of_alert_has_a_sentence() -> None:
     alert = next(mart for mart in published_marts() if mart.name == "alert")
-    kinds = {*get_args(Kind), *re.findall(r"'(\w+)' as kind", alert.sql)}
-    assert len(kinds) >= 8
+    kinds = {*get_args(Kind), *re.findall(r"'(\w+)' as kind", alert.sql), CELL, TEST, BILL, *_ADVICE}
+    assert len(kinds) >= 17
     assert {f"alert_{kind}" for kind in kinds} <= set(CATALOGUE)
 
 
