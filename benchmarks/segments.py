@@ -61,8 +61,8 @@ def main() -> None:
             print(f"  {name:16} {seconds:8.2f} s  {ratio:5.2f}x the copy{remark}")
             if name in points:
                 points[name][rows] = seconds
-    if chosen.plot:
-        plot_growth(points, chosen.plot, "Refreshing segments")
+        if chosen.plot:  # after every size: the largest takes minutes
+            plot_growth(points, chosen.plot, "Refreshing segments")
 
 
 def measure(folder: Path, rows: int, memory_gb: float) -> Mapping[str, object]:

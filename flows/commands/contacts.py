@@ -80,9 +80,28 @@ def _import_one(run: Callable[[], StageResult]) -> None:
     if is_json():
         return
     details = result.details
+    console.print(f"   {_account(details)}", markup=False)
+    reasons = {name: count for name, count in result.rejected.items() if name != "merged"}
+    if reasons:
+        said = ", ".join(f"{name} {count:,}" for name, count in reasons.items())
+        console.print(f"   {say(f'拒收：{said}', f'rejected: {said}')}", markup=False)
     for name, zh, en in _SAID:
         if name in details:
             console.print(f"   {say(zh, en)}{details[name]}", markup=False)
+
+
+def _account(details: dict[str, str]) -> str:
+    """What came in and what became of it, as a sum that can be checked."""
+
+    def add_up(names: dict[str, str]) -> str:
+        return " + ".join(f"{int(details[name]):,} {word}" for name, word in names.items() if name in details)
+
+    came = {"rows": say("行", "rows"), "extra_numbers": say("个附加号码", "further numbers in their cells")}
+    became = {
+        "kept": say("条留下", "kept"), "merged": say("条合并", "merged"),
+        "alternates": say("个备用号码", "kept as further numbers"), "rejected": say("条拒收", "rejected"),
+    }  # fmt: skip
+    return f"{add_up(came) or 0} = {add_up(became) or 0}"
 
 
 _SAID = (

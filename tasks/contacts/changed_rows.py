@@ -59,7 +59,8 @@ class ChangedRows:
         """After everything new was taken in: the known rows of people something changed for; None if there are none."""
         places = self._rows.old_place
         known = np.flatnonzero(places >= 0)
-        gone = self._old.prints != 0
+        # Rows in doubt are remembered by whom they named only: such people are looked at every night.
+        gone = (self._old.prints != 0) | (self._old.people != 0)
         gone[places[known]] = False
         touched = [self._old.people[gone], self._rows.people[self._rows.is_accepted & (places < 0)]]
         touched.append(_moved(places[known], self._old.people[places[known]]))

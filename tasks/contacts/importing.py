@@ -148,9 +148,9 @@ class Importer:
         for part in clean_batches(rows, parameters, self._reference):
             taken = intake.take(part)
             if changed:
-                # A day that lay too far ahead may be plausible tomorrow.
+                # A day that lay too far ahead may be plausible tomorrow; what was rejected comes back until corrected.
                 doubtful = part.field_problems.filter(pl.col("reason") == "implausible_date")
-                changed.remember(taken, doubtful["source_row"])
+                changed.remember(taken, pl.concat([doubtful["source_row"], part.rejects["source_row"]]))
 
     def _merge_contacts(
         self, opened: Opened, source: str, intake: ContactIntake, changed: ChangedRows | None, rejects: RejectFile

@@ -142,12 +142,16 @@ def _say_columns(match: ColumnMatch) -> dict[str, str]:
     return said
 
 
+_ACCOUNT = ("rows", "extra_numbers", "kept", "merged", "alternates", "rejected")
+
+
 def _result(stage_name: str, table: str, done: Imported, verdict: str) -> StageResult:
     counts = done.counts
     held = dict(sorted(counts.rejected_by_reason.items(), key=lambda item: -item[1]))
     if counts.merged:
         held = {"merged": counts.merged, **held}
     details = {"new": str(done.merged.new), "changed": str(done.merged.changed)}
+    details |= {name: str(getattr(counts, name)) for name in _ACCOUNT if getattr(counts, name)}
     if done.unchanged:
         details["unchanged_rows"] = str(done.unchanged)
     if done.refused:

@@ -31,9 +31,8 @@ _NAMES = ["王一", "李二", "", '"张\n三"', '赵"四', '"钱五']
 
 
 def write_line(dice: Random) -> str:
-    phone = dice.choice(
-        [*_PHONES, *_PHONES, f"{dice.choice(_PHONES)}/{dice.choice(_PHONES)}", "123", "", '"139 0013 9000"']
-    )
+    one, other = dice.choice(_PHONES), dice.choice(_PHONES)
+    phone = dice.choice([one, one, one, other, other, f"{one}/{other}", f"{one}/123", "123", "", '"139 0013 9000"'])
     name, consent = dice.choice(_NAMES[:3] * 5 + _NAMES), dice.choice(["是", "是", "否", "", "?"])
     at = dice.choice(["2026-01-01", "2026-02-01", "", "2027-01-01"])
     return f"{phone},{name},标签{dice.randrange(3)},{consent},店,{at},营销\n"
