@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED = false
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo channels channel-proof test soak test-server lint coverage calibrate docs lock clean
+.PHONY: help install install-dev demo channels channel-proof test soak mutate test-server lint coverage calibrate bench-dispatch docs lock clean
 
 help:  ## what can be made here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ test: $(VENV)/.installed-dev  ## all tests
 soak: $(VENV)/.installed-dev  ## kill the senders a thousand times, on SQLite and PostgreSQL, one at a time and three at once
 	@$(BIN)/python -m pytest -m slow -s tests/soak
 
+mutate: $(VENV)/.installed-dev  ## mutation testing of the code that never sends twice rests on; docs/mutation.md lists survivors
+	@$(BIN)/mutmut run --max-children 2
+	@$(BIN)/mutmut results
+
 channels: $(VENV)/.installed  ## try a good and five bad simulated channels: test, canary, bill, and the page that says why
 	@$(BIN)/chuda channel test --simulated
 
@@ -69,6 +73,9 @@ lint: $(VENV)/.installed-dev  ## ruff, mypy, and who may import whom
 coverage: $(VENV)/.installed-dev  ## branch coverage of rules, ledger and decisions
 	@$(BIN)/python -m pytest -m "not server and not slow" --cov=chuda/stores/ledger --cov=tasks/dispatch \
 		--cov=tasks/compliance --cov=tasks/experiments --cov=chuda/windows.py --cov-branch --cov-report=term-missing:skip-covered
+
+bench-dispatch: $(VENV)/.installed-dev  ## how fast a campaign leaves, against a bare loop and Kannel; memory and rate
+	@$(BIN)/python -m benchmarks.dispatch
 
 calibrate: $(VENV)/.installed-dev  ## how often the experiment method errs, on audiences with known effects
 	@$(BIN)/python -m benchmarks.calibrate

@@ -33,7 +33,7 @@ def main() -> None:
     """Run all sizes and print ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[200_000])
-    parser.add_argument("--memory-gb", default="2.5", help="DuckDB's share; Polars takes about 1 GB beside it")
+    parser.add_argument("--memory-gb", default="4", help="DuckDB's share; Polars takes about 1 GB beside it")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--step")
     parser.add_argument("--folder", type=Path)

@@ -18,7 +18,7 @@ from chuda.clock import BUSINESS_ZONE, to_us
 from chuda.keys import Keys
 from chuda.records.channel import ChannelRecord
 from chuda.sealing import seal_messages
-from chuda.stores.ledger import Ledger
+from chuda.stores.ledger import Connection, Ledger
 from chuda.stores.ledger.approvals import SIMULATOR, approval_of, approve
 from chuda.stores.ledger.releases import Release, SealedBatch, seal
 from chuda.stores.ledger.suppression import Suppression, suppress
@@ -34,7 +34,6 @@ _CREDENTIALS = {
 }
 _VARIABLE = {"generic": "{name}", "aliyun": "${name}", "tencent": "{1}"}
 _WORDING = "{name}您好，您的会员积分将于月底到期，本周到店可换好礼一份 拒收请回复R"
-_SUPPRESSED = 100_000
 _LOSES_ONE = 1_000  # one member in so many has opted out since
 
 
@@ -74,8 +73,8 @@ def phones_of(start: int, count: int) -> list[str]:
     return [str(13_800_000_000 + number) for number in range(start, start + count)]
 
 
-def seal_load(ledger: Ledger, keys: Keys, load: Load, port: int) -> str:
-    """Seal and approve a campaign, 50,000 messages to a transaction; returns its release's id."""
+def seal_load(ledger: Ledger, keys: Keys, load: Load, port: int, strangers: int = 100_000) -> str:
+    """Seal and approve a campaign, among opt-outs of its own and of many strangers; returns its release's id."""
     now = datetime.fromisoformat(NOW).astimezone(BUSINESS_ZONE)
     release = Release(
         release_id=f"{load.plan_id}-1", plan_id=load.plan_id, plan_hash="h", campaign_id=load.plan_id,
@@ -87,7 +86,7 @@ def seal_load(ledger: Ledger, keys: Keys, load: Load, port: int) -> str:
     with ledger.write() as connection:
         approve(connection, approval_of(release, "benchmark", SIMULATOR, to_us(now), release.not_after_us), "load")
         seal(connection, release, list(_batches(keys, release, load)), {})
-        suppress_some(connection, keys, load.messages)
+        suppress_some(connection, keys, load.messages, strangers)
     return release.release_id
 
 
@@ -99,11 +98,11 @@ def _batches(keys: Keys, release: Release, load: Load) -> Iterator[SealedBatch]:
         yield SealedBatch(batch_id, seq, tuple(map(keys.token, people)), size, sealed)
 
 
-def suppress_some(connection: object, keys: Keys, messages: int) -> None:
+def suppress_some(connection: Connection, keys: Keys, messages: int, strangers: int) -> None:
     """Opt-outs of many strangers and of one member in a thousand."""
-    strangers = [sha256(str(number).encode()).hexdigest()[:32] for number in range(_SUPPRESSED)]
+    others = [sha256(str(number).encode()).hexdigest()[:32] for number in range(strangers)]
     members = [keys.token(phone) for number in range(0, messages, _LOSES_ONE) for phone in phones_of(number, 1)]
-    suppress(connection, [Suppression(token, "marketing", "opt_out", "b", 0, 0) for token in strangers + members])
+    suppress(connection, [Suppression(token, "marketing", "opt_out", "b", 0, 0) for token in others + members])
 
 
 @contextmanager

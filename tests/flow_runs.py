@@ -19,14 +19,16 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def run_chuda(*arguments: str, home: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_chuda(
+    *arguments: str, home: Path | None = None, timeout: float = 240, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run the command line as a user does."""
     environment = {**os.environ, **variables}
     if home is not None:
         environment["CHUDA_HOME"] = str(home)
     return subprocess.run(
         [sys.executable, "-m", "flows.cli", *arguments], cwd=ROOT, env=environment, text=True, capture_output=True,
-        timeout=240,
+        timeout=timeout,
     )  # fmt: skip
 
 

@@ -34,8 +34,8 @@ POINTS = 60
 """Up to which of its commits and requests an injected kill lets a process come."""
 RANDOM_AFTER_S = (0.0, 1.0)
 """When a random kill comes after its process started, in seconds."""
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tasks.dispatch.worker"])  # what takes time to import
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tasks.dispatch.worker"])  # what takes time to import
 _RUNS_A_KILL = 10
 _ASKED = "SELECT count(*) FROM attempt WHERE code IN ('absent', 'accepted', 'delivered', 'failed')"
 
@@ -117,7 +117,7 @@ class Senders:
             dies_at = time.monotonic() + self._chance.uniform(*RANDOM_AFTER_S)
         self._said(release_id).write_text("")
         arguments = (self._variables, release_id, point, str(self._said(release_id)))
-        process = _FORKS.Process(target=run_worker, args=arguments)
+        process = FORKS.Process(target=run_worker, args=arguments)
         process.start()
         self.report.runs += 1
         assert self.report.runs < self._most_runs, "it does not come to an end"

@@ -82,7 +82,8 @@ def _check_channels(parts: Parts, known: KnownNames) -> Iterator[Finding]:
         else:
             trackings.add(facts.click_tracking)
     experiment = parts.get("experiment")
-    if experiment and experiment.primary_metric == "clicks" and "none" in trackings:
+    # A link for everybody of a variant counts clicks and not people, so no test can be decided by it.
+    if experiment and experiment.primary_metric == "clicks" and trackings & {"none", "per_variant"}:
         yield Finding(("experiment", "primary_metric"), "clicks_not_tracked")
 
 

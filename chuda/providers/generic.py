@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ from chuda.providers.protocol import (
 from chuda.providers.wire import DEADLINE_S, ask, open_client, post, read_retry_after
 
 PAGE_SIZE = 1000
+_ACCEPTED = MessageResult("accepted")
 
 
 class GenericProvider:
@@ -145,7 +147,7 @@ def classify_answer(response: httpx.Response) -> SendResult:
 
 def _answered(item: dict[str, Any]) -> MessageResult:
     code = str(item["code"])
-    return MessageResult("accepted") if code == "OK" else MessageResult("rejected", code)
+    return _ACCEPTED if code == "OK" else MessageResult("rejected", code)
 
 
 def _found(item: dict[str, Any]) -> MessageResult:
@@ -153,6 +155,7 @@ def _found(item: dict[str, Any]) -> MessageResult:
     return MessageResult("accepted", str(item["status"]))
 
 
+@cache
 def _told_type(message_type: str) -> str:
     # An answer to a keyword is marketing to the outside.
     return rules_of(message_type).channel or message_type

@@ -57,11 +57,17 @@ class FiledTemplate(FileModel):
     def _compiled(self) -> re.Pattern[str]:
         return re.compile(self.pattern, re.DOTALL)
 
+    @cached_property
+    def _has_distinct_names(self) -> bool:
+        return len(set(self.names)) == len(self.names)
+
     def read_parameters(self, text: str) -> dict[str, str] | None:
         """The parameters that give `text`, by name; None if it cannot give it."""
         found = self._compiled.match(text)
         if found is None:
             return None
+        if self._has_distinct_names:
+            return dict(zip(self.names, found.groups(), strict=True))
         parameters: dict[str, str] = {}
         for name, value in zip(self.names, found.groups(), strict=True):
             if parameters.setdefault(name, value) != value:

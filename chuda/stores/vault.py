@@ -24,12 +24,18 @@ BLOCK_ROWS = 1000
 _TOKEN_BYTES = TOKEN_LENGTH // 2
 _WAIT_S = 30
 # AUTOINCREMENT: a number is never given twice, so what an appender has seen is everything up to the last one it saw.
-_SCHEMA = """
+# unfinished_append: from which block on there may be numbers of an import that was never published.
+_SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS sealed_block (
     id INTEGER PRIMARY KEY AUTOINCREMENT, first_token TEXT NOT NULL, last_token TEXT NOT NULL,
     tokens BLOB NOT NULL, phones BLOB NOT NULL
 )
-"""
+""",
+    "CREATE TABLE IF NOT EXISTS unfinished_append (after_block INTEGER NOT NULL)",
+)
+_BEGIN = "INSERT INTO unfinished_append SELECT coalesce(max(id), 0) FROM sealed_block"
+_LEFT_OVER = "SELECT tokens FROM sealed_block WHERE id > (SELECT min(after_block) FROM unfinished_append)"
 _INSERT = "INSERT INTO sealed_block (first_token, last_token, tokens, phones) VALUES (?, ?, ?, ?)"
 _Block = tuple[str, str, bytes, bytes]
 _Halves = npt.NDArray[np.uint64]
@@ -58,9 +64,27 @@ class Vault:
         """
         return self.appender().append(people)
 
-    def appender(self) -> Appender:
-        """For many appends in a row: what is in the vault is looked up once, 16 bytes a person, and then kept up."""
-        return Appender(self)
+    def appender(self, *, is_to_settle: bool = False) -> Appender:
+        """For many appends in a row: what is in the vault is looked up once, 16 bytes a person, and then kept up.
+
+        With `is_to_settle` what it adds counts as left over until `settle` is called.
+        """
+        return Appender(self, is_to_settle=is_to_settle)
+
+    def left_over(self) -> pl.Series:
+        """The tokens of all that was added since the first append that was not settled; nobody, if all were."""
+        if not self._path.exists():
+            return pl.Series("token", [], pl.String)
+        with self.transaction() as connection:
+            tokens = b"".join(row[0] for row in connection.execute(_LEFT_OVER))
+        each = np.frombuffer(tokens, dtype=np.uint8).reshape(-1, _TOKEN_BYTES)
+        return pl.Series("token", each).cast(pl.List(pl.UInt8)).cast(pl.Binary).bin.encode("hex")
+
+    def settle(self) -> None:
+        """Say that everything that was added belongs to somebody who is on record."""
+        if self._path.exists():
+            with self.transaction() as connection:
+                connection.execute("DELETE FROM unfinished_append")
 
     def read(self, tokens: pl.Series | None = None) -> pl.DataFrame:
         """The numbers of these tokens (all, if None): a frame (token, phone); unknown tokens are missing.
@@ -79,23 +103,23 @@ class Vault:
         people = pl.concat(frames) if frames else _frame([], [])
         return people if tokens is None else people.join(tokens.unique().to_frame("token"), on="token", how="semi")
 
-    def erase(self, tokens: Sequence[str]) -> int:
+    def erase(self, tokens: Sequence[str] | pl.Series) -> int:
         """Remove people for good by rewriting the blocks they are in; returns how many there were."""
         if not self._path.exists():
             return 0
         gone = 0
+        wanted = pl.Series("token", tokens, pl.String).sort()
         with self.transaction() as connection:
-            for token in tokens:
-                rows = connection.execute(
-                    "SELECT id, tokens, phones FROM sealed_block WHERE ? BETWEEN first_token AND last_token", (token,)
-                ).fetchall()
-                for block_id, tokens_of, phones in rows:
-                    people = self._unseal(tokens_of, phones)
-                    rest = people.filter(pl.col("token") != token)
-                    if rest.height < people.height:
-                        gone += people.height - rest.height
-                        connection.execute("DELETE FROM sealed_block WHERE id = ?", (block_id,))
-                        connection.executemany(_INSERT, self.seal_blocks(rest))
+            for block_id, tokens_of, phones in _select_blocks(connection, wanted).fetchall():
+                people = self._unseal(tokens_of, phones)
+                # Only those that can be in this block: both are sorted.
+                first = wanted.search_sorted(people["token"][0], "left")
+                last = wanted.search_sorted(people["token"][-1], "right")
+                rest = people.filter(~pl.col("token").is_in(wanted[first:last].implode()))
+                if rest.height < people.height:
+                    gone += people.height - rest.height
+                    connection.execute("DELETE FROM sealed_block WHERE id = ?", (block_id,))
+                    connection.executemany(_INSERT, self.seal_blocks(rest))
         return gone
 
     def seal_blocks(self, people: pl.DataFrame) -> Iterator[_Block]:
@@ -121,7 +145,7 @@ class Vault:
                 connection.execute("PRAGMA secure_delete = ON")
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    connection.execute(_SCHEMA)
+                    _create(connection)
                     yield connection
                     connection.execute("COMMIT")
                 except BaseException:
@@ -138,28 +162,38 @@ class Vault:
     def _blocks_of(self, tokens: pl.Series | None) -> Iterator[tuple[bytes, bytes]]:
         """Every block somebody asked for could be in."""
         with closing(sqlite3.connect(self._path, timeout=_WAIT_S)) as connection:
-            connection.execute(_SCHEMA)
-            if tokens is None or len(tokens) > BLOCK_ROWS:
-                # A release is a stretch of the tokens in their order: only the blocks it reaches are opened.
-                reach = ("", "g") if tokens is None else (tokens.min(), tokens.max())
-                yield from connection.execute(
-                    "SELECT tokens, phones FROM sealed_block WHERE last_token >= ? AND first_token <= ? ORDER BY id",
-                    reach,
-                )
-                return
-            connection.execute("CREATE TEMP TABLE wanted (token TEXT PRIMARY KEY)")
-            connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((token,) for token in tokens))
-            yield from connection.execute(
-                "SELECT b.tokens, b.phones FROM sealed_block b WHERE EXISTS (SELECT 1 FROM wanted w "
-                "WHERE w.token BETWEEN b.first_token AND b.last_token)"
-            )
+            _create(connection)
+            for _id, tokens_of, phones in _select_blocks(connection, tokens):
+                yield tokens_of, phones
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA:
+        connection.execute(statement)
+
+
+def _select_blocks(connection: sqlite3.Connection, tokens: pl.Series | None) -> sqlite3.Cursor:
+    """id, tokens and phones of every block that one of these people (None: anybody) could be in, by id."""
+    if tokens is None or len(tokens) > BLOCK_ROWS:
+        # A release is a stretch of the tokens in their order: only the blocks it reaches are opened.
+        reach = ("", "g") if tokens is None else (tokens.min(), tokens.max())
+        return connection.execute(
+            "SELECT id, tokens, phones FROM sealed_block WHERE last_token >= ? AND first_token <= ? ORDER BY id", reach
+        )
+    connection.execute("CREATE TEMP TABLE wanted (token TEXT PRIMARY KEY)")
+    connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((token,) for token in tokens))
+    return connection.execute(
+        "SELECT b.id, b.tokens, b.phones FROM sealed_block b WHERE EXISTS (SELECT 1 FROM wanted w "
+        "WHERE w.token BETWEEN b.first_token AND b.last_token) ORDER BY b.id"
+    )
 
 
 class Appender:
     """Appends to one vault without asking it each time who is in it: only blocks that are new are looked at."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, *, is_to_settle: bool = False) -> None:
         self._vault = vault
+        self._is_to_settle = is_to_settle
         self._seen_block = 0
         self._known = (np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint64))
 
@@ -169,6 +203,9 @@ class Appender:
         with self._vault.transaction() as connection:
             # Who is there is asked inside the transaction: another process may have appended a moment ago.
             self._catch_up(connection)
+            if self._is_to_settle:
+                connection.execute(_BEGIN)
+                self._is_to_settle = False
             fresh = asked.filter(~pl.Series(self._is_known(asked["token"])))
             connection.executemany(_INSERT, self._vault.seal_blocks(fresh))
         return fresh.height

@@ -256,25 +256,18 @@ def switch(
     from chuda.clock import to_us
     from chuda.stores.ledger.channels import Route, open_route
     from chuda.workspace import open_workspace
+    from tasks.channels.cells import read_cell
     from tasks.channels.stage import find_channel
 
     with open_workspace() as workspace:
         find_channel(workspace.settings, name)
-        carrier, province = _read_cell(workspace, carrier, province)
+        carrier, province = read_cell(carrier, province)
         now_us = to_us(workspace.clock.now())
         with workspace.ledger.write() as ledger:
             is_new = open_route(ledger, Route(name, carrier, province, reason, "{}", now_us))
     said = say("已避开", "switched away") if is_new else say("早已避开", "was away already")
     data = {"channel": name, "carrier": carrier, "province": province, "switched": is_new}
     show(data, f"{name}: {carrier} {province} {said}")
-
-
-def _read_cell(workspace: Workspace, carrier: str, province: str) -> tuple[str, str]:
-    from tasks.channels.cells import read_cell
-    from tasks.contacts.reference import load_reference
-
-    profiles = load_reference(workspace.settings.reference).prefixes.profiles
-    return read_cell(carrier, province, set(profiles["province"].drop_nulls()))
 
 
 def give_back(
@@ -286,9 +279,10 @@ def give_back(
     from chuda.clock import to_us
     from chuda.stores.ledger.channels import end_route, open_routes
     from chuda.workspace import open_workspace
+    from tasks.channels.cells import read_cell
 
     with open_workspace() as workspace, workspace.ledger.write() as ledger:
-        carrier, province = _read_cell(workspace, carrier, province)
+        carrier, province = read_cell(carrier, province)
         found = [r for r in open_routes(ledger) if (r.channel, r.carrier, r.province) == (name, carrier, province)]
         if not found:
             raise UsageError(

@@ -12,6 +12,8 @@ from flows.commands.output import is_json, say, show, show_table
 if TYPE_CHECKING:
     from chuda.stores.ledger.complaints import ComplaintCase
 
+_NAMES = ("id", "person", "source", "complained", "deadline", "late", "text", "suppressed", "cause", "action",
+          "closed by")  # fmt: skip
 By = Annotated[str | None, typer.Option("--as", help="your name, if it is not your user name")]
 
 
@@ -56,25 +58,44 @@ def list_all(
     with open_workspace() as workspace:
         cases = complaints_on_record(workspace, with_closed=everything)
         now_us = to_us(workspace.clock.now())
-    columns = say("编号,人,来源,投诉时间,截止,超时,内容", "id,person,source,complained,deadline,late,text").split(",")
-    more = say("停发,原因,处理,关闭人", "suppressed,cause,action,closed by").split(",")
-    columns += more if everything or is_json() else []
-    show_table(say("投诉", "complaints"), columns, [_row(case, now_us)[: len(columns)] for case in cases])
+    if is_json():
+        show_table("", _NAMES, [_row(case, now_us) for case in cases])
+    elif not cases:
+        show({}, say("没有未关闭的投诉；--all 也列出已关闭的", "no open complaints; --all lists closed ones too"))
+    else:
+        columns = say("编号,人,来源,投诉时间,状态,内容", "id,person,source,complained,state,text").split(",")
+        columns += say("原因,处理", "cause,action").split(",") if everything else []
+        show_table(say("投诉", "complaints"), columns, [_line(case, now_us)[: len(columns)] for case in cases])
     if any(case.closed_us is None and now_us > case.deadline_us for case in cases):
         raise typer.Exit(3)
 
 
 def _row(case: ComplaintCase, now_us: int) -> list[str | int]:
+    is_late = case.is_overdue(now_us) or (case.closed_us is None and now_us > case.deadline_us)
+    return [case.id, case.shown, _source(case), _shown(case.complained_us), _shown(case.deadline_us),
+            "yes" if is_late else "", case.text, _shown(case.done_us), case.cause or "", case.action or "",
+            case.closed_by or ""]  # fmt: skip
+
+
+def _line(case: ComplaintCase, now_us: int) -> list[str | int]:
+    if case.closed_us is not None:
+        state = say(f"{case.closed_by} 已关闭", f"closed by {case.closed_by}")
+    elif now_us > case.deadline_us:
+        state = say(f"已超时：应在 {_shown(case.deadline_us)} 前", f"OVERDUE since {_shown(case.deadline_us)}")
+    else:
+        state = say(f"{_shown(case.deadline_us)} 前处理", f"due by {_shown(case.deadline_us)}")
+    return [case.id, case.shown, _source(case), _shown(case.complained_us), state, case.text, case.cause or "",
+            case.action or ""]  # fmt: skip
+
+
+def _source(case: ComplaintCase) -> str:
+    return f"{case.source} {case.channel}".strip()
+
+
+def _shown(moment: int | None) -> str:
     from chuda.clock import from_us
 
-    def shown(moment: int | None) -> str:
-        return "" if moment is None else f"{from_us(moment):%m-%d %H:%M}"
-
-    is_late = case.is_overdue(now_us) or (case.closed_us is None and now_us > case.deadline_us)
-    source = f"{case.source} {case.channel}".strip()
-    return [case.id, case.shown, source, shown(case.complained_us), shown(case.deadline_us),
-            say("是", "yes") if is_late else "", case.text, shown(case.done_us), case.cause or "", case.action or "",
-            case.closed_by or ""]  # fmt: skip
+    return "" if moment is None else f"{from_us(moment):%m-%d %H:%M}"
 
 
 def close(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.output import is_json, say, show, show_table
+from flows.commands.output import console, is_json, say, show, show_table
+
+if TYPE_CHECKING:
+    from tasks.feedback.diagnosis.judgement import Finding
 
 _CAUSES = {
     "blacklist": (
@@ -82,26 +86,55 @@ def diagnose(
     }
     line = ", ".join(f"{say(*label)} {standing[name]:,}" for name, label in labels.items())
     show({"target": result.shown, **{name: standing[name] for name in labels}}, f"{result.shown}: {line}")
-    rows = [_row(number, finding) for number, finding in enumerate(result.findings, 1)]
-    columns = say(
-        "次序,原因,可能性,条数,错误码,规律,怎么办", "order,cause,likelihood,messages,codes,pattern,advice"
-    ).split(",")
-    show_table(say("按此顺序排查", "look in this order"), columns, rows)
-    examples = result.evidence.rows["examples"]
-    if examples and not is_json():
-        names = list(examples[0])
-        cells = [[_cell(row[name]) for name in names] for row in examples]
-        show_table(say("未送达的消息（最近 20 条）", "messages that did not arrive (latest 20)"), names, cells)
+    if is_json():
+        _show_as_data(result.findings)
+    else:
+        _show_findings(result.findings, int(standing["failed"]))
+        _show_examples(result.evidence.rows["examples"])
 
 
-def _row(number: int, finding: object) -> list[object]:
-    from tasks.feedback.diagnosis.judgement import Finding
+def _show_as_data(findings: Sequence[Finding]) -> None:
+    rows = []
+    for number, finding in enumerate(findings, 1):
+        zh, en, advice_zh, advice_en = _CAUSES[finding.cause]
+        advice = "" if finding.likelihood == "no_sign" else say(advice_zh, advice_en)
+        pattern = say(finding.pattern_zh, finding.pattern)
+        rows.append([number, finding.cause, finding.likelihood, finding.messages, ", ".join(finding.codes), pattern,
+                     say(zh, en), advice])  # fmt: skip
+    show_table("", ("order", "cause", "likelihood", "messages", "codes", "pattern", "said", "advice"), rows)
 
-    assert isinstance(finding, Finding)
-    zh, en, advice_zh, advice_en = _CAUSES[finding.cause]
-    advice = "" if finding.likelihood == "no_sign" else say(advice_zh, advice_en)
-    likelihood = say(*_LIKELIHOOD[finding.likelihood])
-    return [number, say(zh, en), likelihood, finding.messages, ", ".join(finding.codes), finding.pattern, advice]
+
+def _show_findings(findings: Sequence[Finding], failed: int) -> None:
+    """Each cause there is a sign of, in the order of looking; then those there is none of, in one line."""
+    console.print(say("按此顺序排查：", "look in this order:"))
+    silent = []
+    for number, finding in enumerate(findings, 1):
+        zh, en, advice_zh, advice_en = _CAUSES[finding.cause]
+        if finding.likelihood == "no_sign":
+            silent.append(say(zh, en))
+            continue
+        console.print(f"  {number}  {say(zh, en)} – {say(*_LIKELIHOOD[finding.likelihood])}", markup=False)
+        signs = [say(f"失败 {failed} 条中的 {finding.messages} 条", f"{finding.messages} of {failed} failures")]
+        signs = [f"{signs[0]}: {', '.join(finding.codes)}"] if finding.messages else []
+        signs += [say(finding.pattern_zh, finding.pattern)] if finding.pattern else []
+        for line in signs:
+            console.print(f"     {line}", markup=False, highlight=False)
+        console.print(f"     → {say(advice_zh, advice_en)}", markup=False)
+    if silent:
+        console.print(say("  没有迹象：", "  no sign of: ") + say("、", ", ").join(silent), markup=False)
+
+
+def _show_examples(examples: Sequence[Mapping[str, Any]]) -> None:
+    """The evidence, row by row."""
+    if not examples:
+        return
+    columns = say("发出,活动,运营商 省份,状态,代码,归因,秒", "sent,campaign,carrier province,state,code,cause,s")
+    cells = [
+        [_cell(row["sent_at"]), row["campaign_id"], f"{row['carrier'] or '-'} {row['province'] or '-'}", row["state"],
+         _cell(row["code"]), _cell(row["cause"]), _cell(row["latency_s"])]
+        for row in examples
+    ]  # fmt: skip
+    show_table(say("未送达的消息（最近 20 条）", "messages that did not arrive (latest 20)"), columns.split(","), cells)
 
 
 def _cell(value: object) -> str:

@@ -46,7 +46,7 @@ def pull() -> None:
 
 
 def import_clicks(
-    files: Annotated[list[Path], typer.Argument(help="CSV: phone, clicked_at, link, message_id, user_agent")],
+    files: Annotated[list[Path], typer.Argument(help="CSV: clicked_at with phone, message_id or link; user_agent")],
     channel: Annotated[str, typer.Option(help="the channel whose links were clicked")],
 ) -> None:
     """Take in a click log of a site or provider; the same file twice counts once, programs are told apart."""
@@ -55,11 +55,19 @@ def import_clicks(
     from tasks.feedback.stage import process_queue
 
     with open_workspace() as workspace:
-        rows = sum(read_click_log(workspace, path, channel) for path in files)
+        logs = [read_click_log(workspace, path, channel) for path in files]
         counts = process_queue(workspace)
-    names = ("clicks", "scanners", "duplicates", "rejects")
-    told = ", ".join(f"{name} {counts[name]}" for name in names)
-    show({"rows": rows, **{name: counts[name] for name in names}}, f"{rows} -> {told}")
+    rows = sum(log.rows for log in logs)
+    counts["duplicates"] += sum(log.repeated for log in logs)
+    names = ("clicks", "link_clicks", "scanners", "duplicates", "rejects")
+    clicks, by_link, programs, again, rejects = (counts[name] for name in names)
+    line = say(
+        f"{rows} 行：{clicks} 次点击知道是谁，{by_link} 次只知道链接，{programs} 次是程序，{again} 行重复，"
+        f"{rejects} 行读不懂",
+        f"{rows} rows: {clicks} clicks of known people, {by_link} of which only the link is known, {programs} by "
+        f"programs, {again} repeated, {rejects} not understood",
+    )
+    show({"rows": rows, **{name: counts[name] for name in names}}, line)
 
 
 def nightly() -> None:

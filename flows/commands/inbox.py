@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.output import say, show, show_table
+from flows.commands.output import is_json, say, show, show_table
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,10 @@ def inbox(
         if not read:
             columns = say("编号,时间,渠道,什么,内容", "id,time,channel,what,text").split(",")
             rows = [(i.id, f"{i.at:%Y-%m-%d %H:%M}", i.channel, i.what, i.text) for i in items]
-            show_table(say("待读", "to be read"), columns, rows)
+            if rows or is_json():
+                show_table(say("待读", "to be read"), columns, rows)
+            else:
+                show({}, say("没有待读的内容", "nothing to be read"))
         ids = [*(read or []), *(item.id for item in items if read_all)]
         if ids:
             done = settle_inbox(workspace, ids, by or getpass.getuser())

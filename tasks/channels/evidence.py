@@ -19,7 +19,22 @@ from tasks.channels.phones import group_of
 def judge_stage(
     stage: str, steps: Sequence[TestStep], shots: Sequence[Shot], phones: Sequence[TestPhone], lines: ChannelLines
 ) -> Judgement:
-    """Judge one stage by all its sends so far; `steps` are those of the stage, `shots` their messages."""
+    """Judge one stage by all its sends so far; `steps` are those of the stage, `shots` their messages.
+
+    Where the provider tells of resends, automatic resend is not off, whatever was declared: that fails any stage.
+    """
+    resent = sum((shot.attempts or 1) > 1 for shot in shots)
+    judged = _judge_measures(stage, steps, shots, phones, lines)
+    if not resent:
+        return judged
+    zh = f"{judged.zh}；平台回执承认补发了 {resent} 条：自动补发没有关，关掉再测"
+    en = f"{judged.en}; its receipts admit {resent} resends: automatic resend is not off, have it switched off first"
+    return replace(judged, verdict="failed", zh=zh, en=en)
+
+
+def _judge_measures(
+    stage: str, steps: Sequence[TestStep], shots: Sequence[Shot], phones: Sequence[TestPhone], lines: ChannelLines
+) -> Judgement:
     if not any(shot.sent_us for shot in shots):
         zh = "没有发出：没有批准，或时间已过；重新开始测试"
         en = "nothing was sent: not approved, or too late; begin the test again"

@@ -136,7 +136,7 @@ def _values(
 ) -> dict[str, object]:
     campaign = _campaign(probe, max_units)
     expires_at = min(probe.opens_at + EXPIRES_AFTER, window.closing(probe.opens_at))
-    said = [campaign.canonical_json(), probe.channel.model_dump_json(), probe.opens_at.isoformat(),
+    said = [campaign.canonical_json(), probe.channel.identity(), probe.opens_at.isoformat(),
             expires_at.isoformat(), sorted(phone.token for phone in phones)]  # fmt: skip
     plan_hash = hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
     return {

@@ -1,10 +1,11 @@
 -- The tables of the contacts room. No column holds a phone number; `token` stands for one everywhere.
 -- No keys: an index over ten million tokens costs more than everything else here. The merge keeps tokens unique, the
--- gate checks it.
+-- gate checks it. Where DuckDB would only find out that nothing packs a column well, it is told how to store it: that
+-- saves two fifths of the time of writing, for 30 bytes a person.
 
 -- One row per person.
 create table if not exists contact_clean (
-    token varchar not null,
+    token varchar not null using compression uncompressed,
     phone_region varchar not null,
     allocated_carrier varchar,
     carrier varchar,
@@ -26,7 +27,7 @@ create table if not exists contact_clean (
     consent_source varchar,
     consent_at timestamptz,
     consent_purpose varchar,
-    source_id varchar,
+    source_id varchar using compression fsst,
     source_row uinteger not null,
     source_file varchar not null,
     import_id varchar not null,
@@ -154,6 +155,19 @@ comment on table row_seen is '各来源最近一次导出里已导入的行的�
 comment on column row_seen.source is '来源名（--source，或去掉日期的文件名）';
 comment on column row_seen.part is '第几部分';
 comment on column row_seen.sealed is '至多一百万行的指纹，加密保存';
+
+-- One row per file of the inbox that was imported: as long as it looks like this it is not even read.
+create table if not exists file_seen (
+    kind varchar not null,
+    source_file varchar not null,
+    bytes bigint not null,
+    changed_ns bigint not null
+);
+comment on table file_seen is '收件夹里已导入的文件：大小和修改时间不变就不再读取';
+comment on column file_seen.kind is 'contacts、orders、events、do_not_contact';
+comment on column file_seen.source_file is '文件名';
+comment on column file_seen.bytes is '大小（字节）';
+comment on column file_seen.changed_ns is '文件系统里的修改时间（1970 年以来的纳秒）';
 
 -- One row per import.
 create table if not exists import_run (

@@ -5,6 +5,9 @@ The frames made here hold phone numbers in clear and never leave the process; th
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
 import polars as pl
 
 from chuda.clock import BUSINESS_ZONE
@@ -37,28 +40,45 @@ def clean_do_not_contact(source: Source, parameters: CleanParameters, reference:
     Raises:
         UsageError: a required column is missing or the mapping is wrong; bad rows never raise.
     """
-    match, batches = open_batches("do_not_contact", source, parameters, reference)
-    parts = [_clean_batch(batch, parameters, reference) for batch in batches]
-    records = pl.concat([part.records for part in parts])
-    kept = records.sort("at", "source_row", nulls_last=False).unique("phone", keep="last", maintain_order=True)
-    counts = [part.counts for part in parts]
+    parts = list(clean_stop_batches(source, parameters, reference))
+    kept = _keep_latest(pl.concat([part.records for part in parts]))
     return CleanedRecords(
         records=kept,
         rejects=pl.concat([part.rejects for part in parts]),
         rejected_rows=pl.concat([part.rejected_rows for part in parts]),
         field_problems=pl.concat([part.field_problems for part in parts]),
-        counts=CleanCounts(
-            rows=sum(each.rows for each in counts),
-            extra_numbers=sum(each.extra_numbers for each in counts),
-            kept=kept.height,
-            merged=sum(each.merged for each in counts) + records.height - kept.height,
-            rejected=sum(each.rejected for each in counts),
-            rejected_by_reason=add_mappings(each.rejected_by_reason for each in counts),
-            repairs=add_mappings(each.repairs for each in counts),
-            field_problems=add_mappings(each.field_problems for each in counts),
-        ),
-        match=match,
+        counts=add_stop_counts([part.counts for part in parts], kept=kept.height),
+        match=parts[0].match,
     )
+
+
+def clean_stop_batches(
+    source: Source, parameters: CleanParameters, reference: ContactReference
+) -> Iterator[CleanedRecords]:
+    """Clean a do-not-contact list batch by batch, at least one; a number may stand in several. Raises as above."""
+    _, batches = open_batches("do_not_contact", source, parameters, reference)
+    for batch in batches:
+        part = _clean_batch(batch, parameters, reference)
+        kept = _keep_latest(part.records)
+        yield replace(part, records=kept, counts=add_stop_counts([part.counts], kept=kept.height))
+
+
+def add_stop_counts(counts: Sequence[CleanCounts], kept: int) -> CleanCounts:
+    """The account of a list from those of its batches; `kept` numbers are different ones."""
+    return CleanCounts(
+        rows=sum(each.rows for each in counts),
+        extra_numbers=sum(each.extra_numbers for each in counts),
+        kept=kept,
+        merged=sum(each.merged + each.kept for each in counts) - kept,
+        rejected=sum(each.rejected for each in counts),
+        rejected_by_reason=add_mappings(each.rejected_by_reason for each in counts),
+        repairs=add_mappings(each.repairs for each in counts),
+        field_problems=add_mappings(each.field_problems for each in counts),
+    )
+
+
+def _keep_latest(records: pl.DataFrame) -> pl.DataFrame:
+    return records.sort("at", "source_row", nulls_last=False).unique("phone", keep="last", maintain_order=True)
 
 
 def _clean_batch(batch: Batch, parameters: CleanParameters, reference: ContactReference) -> CleanedRecords:

@@ -1,5 +1,6 @@
 -- Works out what contact_incoming (one row per person, see collapse_contacts.sql) changes in contact_clean:
 -- contact_change, the new row of each known person that is different now. publish_contacts.sql writes it.
+-- {known} has the rows of contact_clean of those who came in, and perhaps others: see merging.py.
 --
 -- The incoming record is newer unless both have a time and its time is the earlier one. Denied stays; a record without
 -- consent gives way only to a grant that is later than anything known of the person; a file that says nothing of consent
@@ -26,7 +27,7 @@ with paired as (
             else true
         end as takes_consent
     from contact_incoming as incoming
-    inner join contact_clean as known on known.token = incoming.token
+    inner join {known} as known on known.token = incoming.token
 ),
 merged as (
     select
@@ -82,11 +83,11 @@ create or replace temp table contact_denied as
 with denied as (
     select token, true as is_known from contact_change
     where consent = 'denied'
-        and token in (select token from contact_clean where consent <> 'denied')
+        and token in (select token from {known} where consent <> 'denied')
     union all
     select incoming.token, false
     from contact_incoming as incoming
-    anti join contact_clean as known on known.token = incoming.token
+    anti join {known} as known on known.token = incoming.token
     where incoming.consent = 'denied'
 ),
 pair as (

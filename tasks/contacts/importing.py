@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,31 +20,28 @@ from tasks.contacts.changed_rows import ChangedRows, source_of
 from tasks.contacts.cleaning import clean_batches
 from tasks.contacts.columns import ColumnMatch
 from tasks.contacts.counts import CleanCounts
-from tasks.contacts.do_not_contact import clean_do_not_contact
+from tasks.contacts.do_not_contact import add_stop_counts, clean_stop_batches
 from tasks.contacts.intake import ContactIntake, Provenance
 from tasks.contacts.merging import (
-    IncomingTable,
     MergeCounts,
     RecordTable,
-    append_incoming,
     collapse_contacts,
     create_contact_tables,
     create_incoming_tables,
     find_contact_changes,
-    merge_records,
     publish_contacts,
 )
 from tasks.contacts.opening import Opened
 from tasks.contacts.parameters import CleanParameters, ConsentStatement
 from tasks.contacts.reading import RawRows
-from tasks.contacts.records import CleanedRecords, clean_events, clean_orders
+from tasks.contacts.record_intake import RecordIntake
+from tasks.contacts.records import clean_record_batches
 from tasks.contacts.reference import ContactReference
 from tasks.contacts.reject_files import RejectFile
 from tasks.contacts.restrictions import mains_with_times, record_refusals, record_stops
+from tasks.contacts.retention import sweep_vault
 from tasks.contacts.row_memory import RowMemories
-from tasks.contacts.unresolved import hold_back_erased, reject_unresolved
 
-_INCOMING: dict[RecordTable, IncomingTable] = {"orders": "order_incoming", "events": "event_incoming"}
 _WITHOUT_EVIDENCE = """
 SELECT count(*) FROM contact_incoming
 WHERE consent = 'granted' AND (consent_source IS NULL OR consent_at IS NULL OR consent_purpose IS NULL)
@@ -103,6 +100,7 @@ class Importer:
         parameters = CleanParameters(
             now=self._now, source_file=opened.name, mapping=options.mapping, consent_for_all=options.consent
         )
+        sweep_vault(self._workspace, self._connection)
         source = options.source or source_of(opened.stem)
         changed = self._changed_rows(opened, source, parameters) if options.changed_only else None
         rejects = self._reject_file(opened)
@@ -119,20 +117,21 @@ class Importer:
 
     def orders(self, opened: Opened) -> Imported:
         """Take in an order file; raises UsageError if it cannot be read at all."""
-        return self._records("orders", opened, clean_orders)
+        return self._records("orders", opened)
 
     def events(self, opened: Opened) -> Imported:
         """Take in an event file; raises UsageError if it cannot be read at all."""
-        return self._records("events", opened, clean_events)
+        return self._records("events", opened)
 
     def stops(self, opened: Opened, listed: StopList) -> Imported:
         """Extend a do-not-contact list that is in force to everybody who has a listed number as a further one."""
-        mains = mains_with_times(self._connection, listed.said_at)
+        mains = mains_with_times(self._connection, listed.said)
         new = listed.new + record_stops(self._workspace.ledger, mains, f"file:{opened.name}", self._now)
-        merged = MergeCounts(new, 0, len(listed.said_at.keys() | mains.keys()) - new)
+        merged = MergeCounts(new, 0, len({*listed.said["token"], *mains}) - new)
         rejects = self._reject_file(opened)
-        rejects.add(listed.cleaned.rejects, listed.cleaned.rejected_rows)
-        done = Imported(listed.cleaned.counts, merged, rejects.finish(), match=listed.cleaned.match)
+        for refused, rows in listed.refused:
+            rejects.add(refused, rows)
+        done = Imported(listed.counts, merged, rejects.finish(), match=listed.match)
         return self._finish("do_not_contact", opened, None, done)
 
     def _changed_rows(self, opened: Opened, source: str, parameters: CleanParameters) -> ChangedRows:
@@ -183,19 +182,14 @@ class Importer:
             kept = f"; the rejected rows with their reasons: {reject_file}" if reject_file else ""
             raise GateFailed(f"{failed}{kept}") from None
 
-    def _records(self, kind: RecordTable, opened: Opened, clean: Callable[..., CleanedRecords]) -> Imported:
+    def _records(self, kind: RecordTable, opened: Opened) -> Imported:
         parameters = CleanParameters(now=self._now, source_file=opened.name)
-        cleaned = clean(opened.rows, parameters, self._reference)
-        tokens = self._tokens(cleaned.records["phone"]).alias("token")
-        records = cleaned.records.drop("phone").with_columns(tokens)
-        cleaned, records = hold_back_erased(cleaned, records, self._erased, opened.name)
-        append_incoming(self._connection, _INCOMING[kind], records, import_id=opened.import_id)
-        merged = merge_records(self._connection, kind)
-        cleaned = reject_unresolved(self._connection, kind, cleaned, opened)
         rejects = self._reject_file(opened)
-        rejects.add(cleaned.rejects, cleaned.rejected_rows)
-        done = Imported(cleaned.counts, merged, rejects.finish(), match=cleaned.match)
-        return self._finish(kind, opened, None, done)
+        intake = RecordIntake(self._connection, kind, self._tokens, self._erased, opened, rejects)
+        for part in clean_record_batches(kind, opened.rows, parameters, self._reference):
+            intake.take(part)
+        counts, merged = intake.merge()
+        return self._finish(kind, opened, None, Imported(counts, merged, rejects.finish(), match=intake.match))
 
     def _tokens(self, texts: pl.Series) -> pl.Series:
         return compute_tokens(texts, self._workspace.keys)
@@ -215,11 +209,16 @@ class Importer:
 
 @dataclass(frozen=True, slots=True)
 class StopList:
-    """A do-not-contact list that is in force: who said so when, by token, and how many of them were new."""
+    """A do-not-contact list that is in force: who said so when (token, at), how many were new, and its account.
 
-    cleaned: CleanedRecords
-    said_at: dict[str, datetime | None]
+    `refused` are the rejects with their rows, part by part.
+    """
+
+    said: pl.DataFrame
     new: int
+    counts: CleanCounts
+    refused: Sequence[tuple[pl.DataFrame, pl.DataFrame]]
+    match: ColumnMatch
 
 
 def stop_listed(workspace: Workspace, opened: Opened, reference: ContactReference, now: datetime) -> StopList:
@@ -229,7 +228,13 @@ def stop_listed(workspace: Workspace, opened: Opened, reference: ContactReferenc
         UsageError: the file cannot be read at all; bad rows only end up in the reject file.
     """
     parameters = CleanParameters(now=now, source_file=opened.name)
-    cleaned = clean_do_not_contact(opened.rows, parameters, reference)
-    tokens = compute_tokens(cleaned.records["phone"], workspace.keys)
-    said_at = dict(zip(tokens, cleaned.records["at"], strict=True))
-    return StopList(cleaned, said_at, record_stops(workspace.ledger, said_at, f"file:{opened.name}", now))
+    new, said, parts = 0, [], []
+    for part in clean_stop_batches(opened.rows, parameters, reference):
+        tokens = compute_tokens(part.records["phone"], workspace.keys)
+        said.append(part.records.select(tokens.alias("token"), "at"))
+        new += record_stops(workspace.ledger, dict(said[-1].iter_rows()), f"file:{opened.name}", now)
+        parts.append(replace(part, records=part.records.clear()))
+    everybody = pl.concat(said).sort("at", nulls_last=False).unique("token", keep="last", maintain_order=True)
+    counts = add_stop_counts([part.counts for part in parts], kept=everybody.height)
+    refused = [(part.rejects, part.rejected_rows) for part in parts]
+    return StopList(everybody, new, counts, refused, parts[0].match)

@@ -39,7 +39,7 @@ class ContactIntake:
         rejects: RejectFile,
     ) -> None:  # fmt: skip
         self._connection = connection
-        self._vault = vault.appender()
+        self._vault = vault.appender(is_to_settle=True)
         self._tokens = tokens
         self._erased = pl.Series(erased, dtype=pl.String)
         self._provenance = provenance

@@ -19,6 +19,11 @@ from chuda.errors import ChudaError
 IncomingTable = Literal["contact_incoming", "alternate_incoming", "order_incoming", "event_incoming"]
 RecordTable = Literal["orders", "events"]
 
+_FEW = 5  # times fewer people than there are contacts: then one pass over the contacts is better than several
+_TAKE_KNOWN = """
+create temp table contact_known as select * from contact_clean where token in (select token from contact_incoming)
+"""
+
 
 class Connection(Protocol):
     """What is needed of a DuckDB connection."""
@@ -93,7 +98,7 @@ def find_contact_changes(connection: Connection) -> list[str]:
 
     With them come those who have a refusing number as a further one.
     """
-    _run(connection, "find_contact_changes")
+    _run(connection, "find_contact_changes", known=_find_known(connection))
     return [row[0] for row in connection.execute("select token from contact_denied order by token").fetchall()]
 
 
@@ -104,9 +109,10 @@ def publish_contacts(connection: Connection, now: datetime) -> MergeCounts:
     """
     before = _count(connection, "contact_clean")
     people, changed = _count(connection, "contact_incoming"), _count(connection, "contact_change")
-    known = _count(connection, "contact_incoming semi join contact_clean using (token)")
+    table = _known_table(connection)
+    known = _count(connection, f"contact_incoming semi join {table} using (token)")
     if people > known or changed:
-        _run(connection, "publish_contacts", {"now": now})
+        _run(connection, "publish_contacts", {"now": now}, known=table)
     _check(connection, "contact_clean", before + people - known)
     _merge_alternates(connection)
     return MergeCounts(new=people - known, changed=changed, unchanged=known - changed)
@@ -117,6 +123,20 @@ def merge_contacts(connection: Connection, now: datetime) -> MergeCounts:
     collapse_contacts(connection)
     find_contact_changes(connection)
     return publish_contacts(connection, now)
+
+
+def collapse_records(connection: Connection, table: RecordTable) -> tuple[int, int]:
+    """Bring order_incoming or event_incoming down to one row per id, the newest; returns dropped rows and conflicts.
+
+    A conflict is a row that was dropped for a newer one with its id and says something else. Raises `ChudaError` if
+    other rows were lost on the way.
+    """
+    stem = table.removesuffix("s")
+    before = _count(connection, f"{stem}_incoming")
+    _run(connection, f"collapse_{table}")
+    dropped = _count(connection, f"{stem}_dropped")
+    _check(connection, f"{stem}_incoming", before - dropped)
+    return dropped, _count(connection, f"{stem}_dropped where is_conflict")
 
 
 def merge_records(connection: Connection, table: RecordTable) -> MergeCounts:
@@ -146,8 +166,23 @@ def _merge_alternates(connection: Connection) -> None:
     _check(connection, "contact_alternate", before + new)
 
 
-def _run(connection: Connection, script: str, parameters: Mapping[str, Any] | None = None) -> None:
-    text = files("tasks.contacts").joinpath(f"{script}.sql").read_text("utf-8")
+def _find_known(connection: Connection) -> str:
+    """The table to look the incoming people up in: all contacts, or, for few of them, those few taken out once."""
+    connection.execute("drop table if exists contact_known")
+    if _count(connection, "contact_incoming") * _FEW < _count(connection, "contact_clean"):
+        connection.execute(_TAKE_KNOWN)
+    return _known_table(connection)
+
+
+def _known_table(connection: Connection) -> str:
+    found = connection.execute("select count(*) from duckdb_tables() where table_name = 'contact_known'").fetchone()
+    return "contact_known" if found[0] else "contact_clean"
+
+
+def _run(
+    connection: Connection, script: str, parameters: Mapping[str, Any] | None = None, known: str = "contact_clean"
+) -> None:
+    text = files("tasks.contacts").joinpath(f"{script}.sql").read_text("utf-8").replace("{known}", known)
     for statement in connection.extract_statements(text):
         if statement.named_parameters:
             connection.execute(statement, parameters)

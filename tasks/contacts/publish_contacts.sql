@@ -1,11 +1,11 @@
 -- Writes contact_change and the new people of contact_incoming into contact_clean; $now is the time of the change.
 -- What somebody had consented to or refused before stays on record in consent_past.
--- Run only when there is something to write: see merging.py.
+-- {known} is that of find_contact_changes.sql. Run only when there is something to write: see merging.py.
 
 insert into consent_past
 select known.token, known.consent, known.consent_source, known.consent_at, known.consent_purpose, known.source_file,
     known.source_row, $now::timestamptz as ended_at
-from contact_clean as known
+from {known} as known
 inner join contact_change as change on change.token = known.token
 where known.consent <> 'none'
     and (known.consent, known.consent_source, known.consent_at, known.consent_purpose)
@@ -21,5 +21,5 @@ select
     incoming.* replace (coalesce(incoming.newest_at, incoming.consent_at) as newest_at),
     $now::timestamptz as updated_at
 from contact_incoming as incoming
-anti join contact_clean on contact_clean.token = incoming.token
+anti join {known} as known on known.token = incoming.token
 anti join contact_change on contact_change.token = incoming.token;

@@ -5,9 +5,10 @@ The frames made here hold phone numbers in clear and never leave the process; th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 import polars as pl
 
@@ -93,20 +94,22 @@ def clean_orders(source: Source, parameters: CleanParameters, reference: Contact
     Raises:
         UsageError: a required column is missing or the mapping is wrong; bad rows never raise.
     """
-    required = (
-        _Required("order_id", "missing_id"),
-        _Required("paid_at", "missing_date"),
-        _Required("amount", "missing_amount"),
-    )
-    kind = _RecordKind("orders", ORDER_SCHEMA, required, "paid_at", _read_order)
-    return _clean(kind, source, parameters, reference)
+    return _clean("orders", source, parameters, reference)
 
 
 def clean_events(source: Source, parameters: CleanParameters, reference: ContactReference) -> CleanedRecords:
     """Clean a file of events (`EVENT_SCHEMA`); of rows with one event id the newest is kept. Raises like orders."""
-    required = (_Required("event_id", "missing_id"), _Required("kind", "missing_kind"), _Required("at", "missing_date"))
-    kind = _RecordKind("events", EVENT_SCHEMA, required, "at", _read_event)
-    return _clean(kind, source, parameters, reference)
+    return _clean("events", source, parameters, reference)
+
+
+def clean_record_batches(
+    table: Literal["orders", "events"], source: Source, parameters: CleanParameters, reference: ContactReference
+) -> Iterator[CleanedRecords]:
+    """Clean a file of orders or events batch by batch, at least one; an id may stand in several. Raises as above."""
+    kind = _KINDS[table]
+    match, batches = open_batches(table, source, parameters, reference)
+    for batch in batches:
+        yield _put_together(kind, match, [_clean_batch(kind, batch, parameters, reference)], parameters)
 
 
 def _read_order(batch: Batch, parameters: CleanParameters) -> list[FieldColumn]:
@@ -129,9 +132,26 @@ def _read_event(batch: Batch, parameters: CleanParameters) -> list[FieldColumn]:
     ]
 
 
+_ORDER_NEEDS = (
+    _Required("order_id", "missing_id"),
+    _Required("paid_at", "missing_date"),
+    _Required("amount", "missing_amount"),
+)
+_EVENT_NEEDS = (
+    _Required("event_id", "missing_id"),
+    _Required("kind", "missing_kind"),
+    _Required("at", "missing_date"),
+)
+_KINDS = {
+    "orders": _RecordKind("orders", ORDER_SCHEMA, _ORDER_NEEDS, "paid_at", _read_order),
+    "events": _RecordKind("events", EVENT_SCHEMA, _EVENT_NEEDS, "at", _read_event),
+}
+
+
 def _clean(
-    kind: _RecordKind, source: Source, parameters: CleanParameters, reference: ContactReference
+    table: Literal["orders", "events"], source: Source, parameters: CleanParameters, reference: ContactReference
 ) -> CleanedRecords:
+    kind = _KINDS[table]
     match, batches = open_batches(kind.kind, source, parameters, reference)
     return _put_together(
         kind, match, [_clean_batch(kind, batch, parameters, reference) for batch in batches], parameters

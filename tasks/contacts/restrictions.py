@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import polars as pl
+
 from chuda.clock import to_us
 from chuda.message_types import Scope
 from chuda.stores.ledger import Connection, Ledger
@@ -49,14 +51,15 @@ def main_tokens(connection: Any, tokens: Sequence[str]) -> list[str]:
     return [row[0] for row in connection.execute(_MAINS, {"tokens": list(tokens)}).fetchall()]
 
 
-def mains_with_times(connection: Any, said_at: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
-    """The people behind further numbers, each with the time at which their number was stopped."""
+def mains_with_times(connection: Any, said: pl.DataFrame) -> dict[str, datetime | None]:
+    """The people behind further numbers, each with the time at which their number was stopped (`said`: token, at)."""
+    connection.register("stop_said", said.to_arrow())
     pairs = connection.execute(
-        "SELECT token, alternate_token FROM contact_alternate WHERE alternate_token IN (SELECT unnest($tokens)) "
-        "ORDER BY ALL",
-        {"tokens": list(said_at)},
+        "SELECT pair.token, stop_said.at FROM contact_alternate AS pair "
+        "JOIN stop_said ON stop_said.token = pair.alternate_token ORDER BY ALL"
     ).fetchall()
-    return {token: said_at[alternate] for token, alternate in pairs}
+    connection.unregister("stop_said")
+    return dict(pairs)
 
 
 def _in_parts(

@@ -23,6 +23,7 @@ _SEALED_AT_ONCE = 1_000_000
 _DIGEST_BYTES = 16
 _TABLE_BITS = 24
 _NOT_THERE = -1
+_SHIFTED = 10
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,10 +44,11 @@ class RowMemory:
             return np.full(len(prints), _NOT_THERE, dtype=np.int64)
         places = np.arange(expected, expected + len(prints), dtype=np.int64)  # may begin below 0
         self._keep_found(places, prints)
-        # Rows that went or came in shift those behind them a little.
+        # Rows that went or came in shift those behind them a little. Sorting all is dear, but not as sorting often.
+        is_shifted = (places == _NOT_THERE).sum() * _SHIFTED > len(places)
         expected = max(expected, 0)
         window = slice(max(expected - len(prints), 0), expected + 2 * len(prints))
-        if window.start < count:
+        if is_shifted and window.start < count:
             _look_up(places, prints, self.prints[window], np.argsort(self.prints[window]), window.start)
         if (places[prints != 0] == _NOT_THERE).any():
             _look_up(places, prints, self.prints, self._order, 0)
@@ -93,8 +95,9 @@ class RowMemories:
 
     def read(self) -> RowMemory:
         """What is remembered; nothing if it was written under another meaning."""
-        query = "SELECT part, sealed FROM row_seen WHERE source = ? ORDER BY part"
-        rows = self._connection.execute(query, [self._source]).fetchall()
+        # Sorted here: DuckDB would move the blobs about.
+        query = "SELECT part, sealed FROM row_seen WHERE source = ?"
+        rows = sorted(self._connection.execute(query, [self._source]).fetchall())
         parts = [self._keys.unseal(bytes(sealed), self._context(part)) for part, sealed in rows]
         if any(not part.startswith(self._digest) for part in parts):
             parts = []

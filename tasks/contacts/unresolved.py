@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.contacts.columns import ColumnMatch
 from tasks.contacts.counts import CleanCounts, add_mappings
 from tasks.contacts.merging import RecordTable
 from tasks.contacts.opening import Opened
@@ -16,14 +17,15 @@ from tasks.contacts.records import CleanedRecords
 from tasks.contacts.rejects import REJECT_SCHEMA
 
 
-def reject_unresolved(connection: Any, kind: RecordTable, cleaned: CleanedRecords, opened: Opened) -> CleanedRecords:
-    """The account with the rows of nobody known rejected, after `merge_records` has named them."""
+def list_unresolved(
+    connection: Any, kind: RecordTable, match: ColumnMatch | None, opened: Opened
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rejects for rows of nobody known, after `merge_records` has named them, and the rows as they stand there."""
     stem = kind.removesuffix("s")
     rows: pl.DataFrame = connection.execute(f"SELECT source_row, source_id FROM {stem}_unresolved").pl()
-    if rows.is_empty():
-        return cleaned
-    column = cleaned.match.columns.get("source_id")
-    return _reject(cleaned, _rejects(rows, opened.name, column, "unknown_person"), opened.rows)
+    column = match.columns.get("source_id") if match else None
+    rejects = _rejects(rows, opened.name, column, "unknown_person")
+    return rejects, _reread(opened.rows, rejects["source_row"]) if rejects.height else pl.DataFrame()
 
 
 def hold_back_erased(
@@ -35,16 +37,14 @@ def hold_back_erased(
     if gone.is_empty():
         return cleaned, records
     named = gone.select("source_row", source_id=pl.lit(None, pl.String))
-    return _reject(cleaned, _rejects(named, source_file, None, "erased"), None), records.filter(~is_erased)
+    return _reject(cleaned, _rejects(named, source_file, None, "erased")), records.filter(~is_erased)
 
 
-def _reject(cleaned: CleanedRecords, rejects: pl.DataFrame, source: RawRows | None) -> CleanedRecords:
+def _reject(cleaned: CleanedRecords, rejects: pl.DataFrame) -> CleanedRecords:
     counts, count, reason = cleaned.counts, rejects.height, rejects["reason"][0]
-    again = [_reread(source, rejects["source_row"])] if source else []
     return replace(
         cleaned,
         rejects=pl.concat([cleaned.rejects, rejects]),
-        rejected_rows=pl.concat([cleaned.rejected_rows, *again]),
         counts=CleanCounts(
             rows=counts.rows,
             extra_numbers=counts.extra_numbers,

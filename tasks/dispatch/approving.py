@@ -25,12 +25,10 @@ from chuda.stores.ledger.approvals import (
 from chuda.stores.ledger.approvers import CodeCheck, check_code, list_approvers
 from chuda.stores.ledger.releases import Release, claimed_plan
 from chuda.workspace import Workspace
+from tasks.dispatch.changes import describe, find_changes
 from tasks.dispatch.worker import check_sendable
-from tasks.planning.briefing import load_channels
 
 APPROVABLE_BEFORE = timedelta(days=7)
-# What a channel's record says of people and tests, not of where and how its messages go.
-_NOT_BINDING = frozenset({"vetting", "tested", "licence", "resend", "switch_cells"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,25 +169,24 @@ def choose_approver(workspace: Workspace, asked: str | None, user: str) -> str:
 
 
 def void_changed(workspace: Workspace, release: Release) -> None:
-    """Take back the approval of a release whose channel's record on file is no longer the approved one.
+    """Take back the approval of a release whose channel, business or campaign on file is no longer the approved one.
 
-    A machine without campaign files has nothing to compare; it sends what was approved.
+    A machine without those files has nothing to compare; it sends what was approved.
 
     Raises:
         Refused: naming what changed; the approval is gone.
     """
-    changed = changes_of_channel(workspace, release)
-    if not changed:
+    changes = find_changes(workspace, release)
+    if not changes:
         return
     now_us = to_us(workspace.clock.now())
     with workspace.ledger.write() as connection:
         if is_finished(connection, release.release_id):
             return
-        void(connection, release, f"channel record: {changed}", now_us)
+        void(connection, release, "; ".join(f"{one.what_en}: {one.keys}" for one in changes), now_us)
     raise Refused(
-        f"渠道 {release.channel} 的档案在批准后改了（{changed}），批准作废 / the record of channel {release.channel} "
-        f"changed after approval ({changed}): the approval of {release.release_id} is void. Put the record back and "
-        f"approve again, or `chuda cancel {release.plan_id}`"
+        f"{describe(changes, '在批准后', 'after approval')}: 批准作废 / the approval of {release.release_id} is void. "
+        f"Put it back and approve again, or `chuda cancel {release.plan_id}`"
     )
 
 
@@ -201,12 +198,9 @@ def _refuse_unapprovable(workspace: Workspace, release: Release) -> None:
             f"{release.campaign_id} ({release.occurrence}) was already released as plan {holder}; two plans of one "
             f"occurrence could message somebody twice. Look at `chuda status {holder}`."
         )
-    changed = changes_of_channel(workspace, release)
-    if changed:
-        raise Refused(
-            f"渠道 {release.channel} 的档案在计划后改了（{changed}） / the record of channel {release.channel} changed "
-            f"after the plan was made ({changed}): make a new plan"
-        )
+    changes = find_changes(workspace, release)
+    if changes:
+        raise Refused(f"{describe(changes, '在计划后', 'after the plan was made')}: make a new plan")
     if is_real(release):
         _refuse_real(workspace, release)
 
@@ -219,18 +213,6 @@ def _refuse_real(workspace: Workspace, release: Release) -> None:
             f"{release.release_id} 发送前 7 天内才能批准 / can be approved from {earliest:%Y-%m-%d %H:%M} on, at most "
             "7 days before it is sent"
         )
-
-
-def changes_of_channel(workspace: Workspace, release: Release) -> str:
-    """The names of the keys that differ between a release's channel record and the one on file, comma-separated."""
-    if not (workspace.settings.campaigns / "channels").is_dir():
-        return ""
-    approved = ChannelRecord.model_validate_json(release.channel_record)
-    on_file = load_channels(workspace.settings).get(release.channel)
-    if on_file is None:
-        return "the record is gone"
-    was, now = approved.model_dump(exclude=set(_NOT_BINDING)), on_file.model_dump(exclude=set(_NOT_BINDING))
-    return ", ".join(sorted(name for name in was if was[name] != now[name]))
 
 
 def code_refusal(check: CodeCheck, name: str) -> Exception:

@@ -19,7 +19,7 @@ from chuda.stores.ledger.recording import adopt_orphans
 from chuda.stores.ledger.releases import Release
 from chuda.workspace import Workspace
 from tasks.channels.fitness import reasons_against
-from tasks.dispatch.approving import changes_of_channel
+from tasks.dispatch.changes import find_changes
 from tasks.dispatch.worker import why_not_now
 
 
@@ -59,7 +59,7 @@ def _may_carry(connection: Connection, workspace: Workspace, target: Release) ->
     """Whether a channel may carry a release now: its record as approved, its licence, signature and tests in order."""
     record, now = ChannelRecord.model_validate_json(target.channel_record), workspace.clock.now()
     return not (
-        changes_of_channel(workspace, target)
+        find_changes(workspace, target)
         or why_not_now(record, workspace.clock)
         or reasons_against(record, target.message_type, verdicts_of(connection, record.name), now)
     )

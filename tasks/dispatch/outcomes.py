@@ -28,7 +28,9 @@ def parse_message_id(text: str) -> tuple[str, int] | None:
 
 def settle_answer(claim: Claim, answer: SendResult) -> RequestOutcome:
     """What to record after a request: per member what was said of it, else the answer's default."""
-    said = {p: answer.results.get(message_id(claim.batch_id, p), answer.default) for p in claim.positions}
+    named = answer.results
+    said = {p: named.get(message_id(claim.batch_id, p), answer.default) if named else answer.default
+            for p in claim.positions}  # fmt: skip
     outcome = _settle(claim.batch_id, claim.number, said)
     if outcome.outcome != "not_sent":
         return outcome

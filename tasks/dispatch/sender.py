@@ -196,10 +196,12 @@ class Sender:
     async def _depart(self, release: Release, one: Claim) -> bool:
         """Wait for the moment to leave; False if what was true at the claim is not now.
 
-        The process was held up, the window has closed, or the provider asked for a pause or refused the account since.
+        The process was held up, the window has closed, or the provider asked for a pause, refused the account or
+        failed too often since.
         """
         now = await self._gate.pass_at(one)
-        return now is not None and may_leave(release, now) and now >= self._held_until and self._halt is None
+        is_well = self._halt is None and self._failures < self._limits.give_up_after
+        return now is not None and is_well and now >= self._held_until and may_leave(release, now)
 
     async def _ask_to_send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
         try:
@@ -207,6 +209,8 @@ class Sender:
                 answer = await self._provider.send(batch_id, messages)
         except TimeoutError:
             return SendResult(MessageResult("unknown", "deadline"))
+        if answer.retry_after_s == 0:
+            return answer
         pause_s = answer.retry_after_s if math.isfinite(answer.retry_after_s) else LONGEST_RETRY_AFTER_S
         return replace(answer, retry_after_s=min(max(pause_s, 0.0), LONGEST_RETRY_AFTER_S))
 

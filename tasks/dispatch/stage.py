@@ -27,6 +27,7 @@ from tasks.dispatch.approving import (
     void_changed,
     waiting_releases,
 )
+from tasks.dispatch.changes import keep_plan_source
 from tasks.dispatch.failover import fail_over
 from tasks.dispatch.progress import read_standing
 from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
@@ -56,6 +57,7 @@ def approve_plan(plan_id: str, approved_by: str, code: str = "", release_number:
     """
     with open_workspace() as workspace:
         releases = planned_releases(workspace, plan_id)
+        keep_plan_source(workspace, plan_id)
         if code:
             chosen = choose_release(workspace, releases, release_number)
             approve_one(workspace, chosen, SecondFactor(approved_by, code))

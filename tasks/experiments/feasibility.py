@@ -138,7 +138,8 @@ def _find_remedies(registration: Registration, audience: int, base_rates: BaseRa
         remedies.append(_remedy("largest_sample", registration, audience, base_rates, largest, arms))
     if arms > 2:
         remedies.append(_remedy("two_arms", registration, audience, base_rates, fraction, 2))
-    if registration.primary_metric == "converted" and base_rates.clicked is not None:
+    can_click = all(arm.is_click_measured for arm in registration.arms)
+    if registration.primary_metric == "converted" and base_rates.clicked is not None and can_click:
         remedies.append(_clicks_remedy(registration, audience, base_rates))
     if registration.mode == "sample":
         remedies.append(_remedy("full_audience", registration, audience, base_rates, 1.0, 2))

@@ -66,9 +66,10 @@ def check_layer(
         shared = count_shared(other) if count_shared else 1
         if shared:
             people = f" ({shared:,} people are in both samples)" if count_shared else ""
+            plan = f" (plan {other.plan_id})" if other.plan_id else ""
             raise UsageError(
                 f"experiment {claim.experiment_id} claims buckets {claim.low:g}-{claim.high:g} of layer {claim.layer}, "
-                f"but {other.experiment_id} holds {other.low:g}-{other.high:g} until "
+                f"but {other.experiment_id}{plan} holds {other.low:g}-{other.high:g} until "
                 f"{other.ends_at.isoformat(timespec='minutes')}{people}: choose a free range (`layer: {{low, high}}` "
                 "in the campaign file), another layer, or wait."
             )

@@ -1,6 +1,7 @@
 """What other campaigns forbid the one that is being planned: tests of the same people, and holdouts in force.
 
-A plan counts from the moment it is made until it is cancelled; one that nobody approved counts until its time is over.
+A plan counts from the moment it is made until it is cancelled; one that nobody approved counts until its time is over
+or its campaign is planned anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from tasks.experiments.registration import Registration
 
 _PLANS = """
 SELECT p.plan_id, p.registration, p.opens_at, p.closes_at, p.attribution_days, d.decided_at,
-       (SELECT max(r.expires_at) FROM plan_release r WHERE r.plan_id = p.plan_id) AS last_expires_at
+       (SELECT max(r.expires_at) FROM plan_release r WHERE r.plan_id = p.plan_id) AS last_expires_at,
+       EXISTS (SELECT 1 FROM plan_made n WHERE n.campaign_id = p.campaign_id AND n.occurrence = p.occurrence
+               AND n.created_at > p.created_at) AS is_superseded
 FROM plan_made p
 LEFT JOIN (SELECT plan_id, min(decided_at) AS decided_at FROM experiment_decision GROUP BY plan_id) d
     ON d.plan_id = p.plan_id
@@ -44,6 +47,7 @@ class RunningPlan:
     attribution_days: int
     decided_at: datetime | None
     last_expires_at: datetime | None
+    is_superseded: bool
 
     def claim(self) -> LayerClaim:
         """What it holds of its layer: from its first message until its window is over or it is decided."""
@@ -78,7 +82,8 @@ def find_running(
 def _is_alive(ledger: LedgerConnection, plan: RunningPlan, now: datetime) -> bool:
     control = find_control(ledger, plan.plan_id)
     if control is None:
-        return plan.closes_at > now  # nobody approved it; once its time is over nobody can
+        # Nobody approved it: once its time is over nobody can, and a newer plan is there to be approved instead.
+        return plan.closes_at > now and not plan.is_superseded
     return control.state != "cancelled"
 
 

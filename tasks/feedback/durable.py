@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from chuda.errors import ChudaError
 from chuda.stores.ledger import Ledger
 from chuda.stores.ledger.queue import QueuedPage, Reject, append_rejects, keep_pushed
+from tasks.feedback.items import join_items
 from tasks.feedback.processing import PAGES_AT_ONCE, Processor
 
 MOST_WAITING = 10_000
+_MOST_MERGED = 500
 _PAUSE_AFTER_TROUBLE_S = 1.0
 
 
@@ -70,8 +72,11 @@ class DurableWriter:
             for waiting in batch:
                 if waiting.page is None:
                     append_rejects(connection, waiting.rejects)
-                else:
+                elif waiting.page.fingerprint is not None:
                     keep_pushed(connection, waiting.page, waiting.rejects)
+            taps = [waiting.page for waiting in batch if waiting.page and waiting.page.fingerprint is None]
+            for page in _merge(taps):
+                keep_pushed(connection, page, ())
 
     async def _process_some(self) -> bool:
         """Process the next pages; returns whether more wait."""
@@ -86,6 +91,18 @@ class DurableWriter:
             # The ledger is locked or gone: what is kept stays kept, and pushes are refused until it is back.
             await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
             return True
+
+
+def _merge(pages: Sequence[QueuedPage]) -> list[QueuedPage]:
+    """One page for the taps of a channel that came at the same time: what a page costs is shared by all of them."""
+    merged: dict[tuple[str, str, int], list[QueuedPage]] = {}
+    for number, page in enumerate(pages):
+        merged.setdefault((page.channel, page.feed, number // _MOST_MERGED), []).append(page)
+    return [
+        QueuedPage(channel, feed, join_items([page.items for page in same]), sum(page.size for page in same),
+                   min(page.received_us for page in same))
+        for (channel, feed, _), same in merged.items()
+    ]  # fmt: skip
 
 
 def _settle(batch: Sequence[_Waiting], trouble: ChudaError | None) -> None:

@@ -63,6 +63,11 @@ def dump_items(items: Sequence[QueuedItem]) -> str:
     return json.dumps([astuple(item) for item in items], ensure_ascii=False, separators=(",", ":"))
 
 
+def join_items(texts: Sequence[str]) -> str:
+    """The items of several pages of one feed, each as `dump_items` wrote it, as those of one."""
+    return f"[{','.join(text[1:-1] for text in texts if text != '[]')}]"
+
+
 def load_items(feed: str, text: str) -> list[QueuedItem]:
     """The items of a page of a feed.
 

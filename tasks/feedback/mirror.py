@@ -69,6 +69,9 @@ def create_mirror(connection: Any) -> None:
     connection.execute(_CREATE)
 
 
+EVENT_TABLES = tuple(table for table, *_ in _EVENTS)
+
+
 def mirror_ledger(connection: Any, ledger: Ledger) -> dict[str, int]:
     """Bring the warehouse up to the ledger; returns the rows added (events) or held (states) by table.
 

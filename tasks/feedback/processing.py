@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from chuda.clock import Clock, to_us
 from chuda.errors import ChudaError
+from chuda.keys import TOKEN_LENGTH
 from chuda.stores.ledger import Connection, Ledger
 from chuda.stores.ledger.alternates import suppress_people
 from chuda.stores.ledger.channels import tell_attempts
@@ -133,9 +134,12 @@ class Processor:
         return work.counts
 
     def _keep_all(self, work: _Work, items: Sequence[QueuedItem]) -> None:
-        self._keep_receipts(work, [item for item in items if isinstance(item, QueuedReceipt)])
-        self._keep_replies(work, [item for item in items if isinstance(item, QueuedReply)])
-        self._keep_clicks(work, [item for item in items if isinstance(item, QueuedClick)])
+        if receipts := [item for item in items if isinstance(item, QueuedReceipt)]:
+            self._keep_receipts(work, receipts)
+        if replies := [item for item in items if isinstance(item, QueuedReply)]:
+            self._keep_replies(work, replies)
+        if clicks := [item for item in items if isinstance(item, QueuedClick)]:
+            self._keep_clicks(work, clicks)
 
     def _keep_each(self, work: _Work, items: Sequence[QueuedItem]) -> None:
         for item in items:
@@ -248,15 +252,24 @@ def _batch_of(item: QueuedReceipt | QueuedClick) -> str:
     return item.batch_id if isinstance(item, QueuedReceipt) else ""
 
 
-def _in_batch(
-    tokens: Mapping[str, Sequence[str]], place: tuple[str, int] | None, batch_id: str, token: str
-) -> Member | None:
+def _in_batch(tokens: Mapping[str, str], place: tuple[str, int] | None, batch_id: str, token: str) -> Member | None:
     if place is not None:
-        members = tokens.get(place[0], ())
-        if place[1] < len(members) and token in ("", members[place[1]]):
-            return Member(place[0], place[1], members[place[1]])
-    members = tokens.get(batch_id, ())
-    return Member(batch_id, members.index(token), token) if token in members else None
+        start = place[1] * TOKEN_LENGTH
+        theirs = tokens.get(place[0], "")[start : start + TOKEN_LENGTH]
+        if theirs and token in ("", theirs):
+            return Member(*place, theirs)
+    if not token:
+        return None
+    position = _position_of(token, tokens.get(batch_id, ""))
+    return None if position is None else Member(batch_id, position, token)
+
+
+def _position_of(token: str, joined: str) -> int | None:
+    """Where a token stands among those of a batch, which are not taken apart: a page asks for many of one batch."""
+    start = joined.find(token)
+    while start % TOKEN_LENGTH and start >= 0:
+        start = joined.find(token, start + 1)
+    return None if start < 0 else start // TOKEN_LENGTH
 
 
 def _by_time(work: _Work, item: QueuedReceipt | QueuedClick) -> Member:

@@ -23,7 +23,7 @@ from tasks.dispatch.notifying import settle_all
 from tasks.feedback.alarms import find_alarms, publish_alarms
 from tasks.feedback.answering import seal_answers
 from tasks.feedback.asking import ask_about_silent
-from tasks.feedback.mirror import mirror_ledger
+from tasks.feedback.mirror import EVENT_TABLES, mirror_ledger
 from tasks.feedback.people import share_alternates
 from tasks.feedback.processing import Processor
 from tasks.feedback.pulling import Puller
@@ -60,7 +60,8 @@ def collect_feedback() -> StageResult:
     details |= {"trouble": "; ".join(trouble)} if trouble else {}
     verdict = "warned" if trouble or counts["rejects"] or counts["failed_pages"] else "passed"
     events = sum(counts[name] for name in EVENTS)
-    return StageResult("feedback", "receipt_received", events, sum(rows.values()), verdict=verdict, details=details)
+    added = sum(rows[table] for table in EVENT_TABLES)
+    return StageResult("feedback", "receipt_received", events, added, verdict=verdict, details=details)
 
 
 def process_queue(workspace: Workspace) -> Counter[str]:

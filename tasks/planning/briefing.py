@@ -54,6 +54,8 @@ class Briefing:
     policies: dict[str | None, OverflowPolicy]
     context: ContentContext
     registration: Registration | None
+    campaign_file: Path
+    business_file: Path
     routes: tuple[Route, ...] = ()  # what avoids which channel now
     fallbacks: tuple[ChannelRecord, ...] = ()  # what the cells go through that avoid the channel, in order
     offers: tuple[Offer, ...] = ()
@@ -114,7 +116,8 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     )
     campaign = load_campaign(campaign_file, known=known, now=now, lang=settings.lang).value
     _check_event(campaign, scenarios)
-    business = load_business(_beside(campaign_file, campaign.sender), lang=settings.lang).value
+    business_file = _beside(campaign_file, campaign.sender)
+    business = load_business(business_file, lang=settings.lang).value
     verdicts, routes = read_standing(settings)
     fit, unfit = rank_channels(campaign.channels, channels, campaign.type, verdicts, now, business.allowed_signatures)
     channel, *fallbacks = fit
@@ -138,6 +141,8 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         },
         context=_context(settings, campaign, channel, business, now),
         registration=_registration(campaign, channel),
+        campaign_file=campaign_file.resolve(),
+        business_file=business_file.resolve(),
         routes=routes,
         fallbacks=tuple(able_to_take_over(channel, fallbacks)),
     )
@@ -234,10 +239,12 @@ def _registration(campaign: Campaign, channel: ChannelRecord) -> Registration | 
     experiment = campaign.experiment
     if experiment is None:
         return None
-    is_measured, layer = channel.click_tracking != "none", experiment.layer
+    is_counted, layer = channel.click_tracking not in ("none", "per_variant"), experiment.layer
     arms = tuple(
         Arm.model_validate({
-            "name": v.name, "cost_cny": v.cost_cny or Decimal(0), "is_click_measured": is_measured,
+            "name": v.name, "cost_cny": v.cost_cny or Decimal(0),
+            # An arm without a link cannot be clicked, whatever the channel counts; a library text has its link.
+            "is_click_measured": is_counted and "{link}" in (campaign.text_of(v) or "{link}"),
             experiment.variable: str(v.slot) if v.slot else (v.text or " / ".join(v.variables.values())),
         })
         for v in experiment.variants

@@ -57,3 +57,8 @@ create table if not exists main.approval_missed (
     plan_id varchar not null, campaign_id varchar not null, event varchar not null, releases bigint not null,
     messages bigint not null, "at" timestamptz not null
 );
+
+-- The files a plan was made from, and what the business record said. Grain: plan.
+create table if not exists main.plan_source (
+    plan_id varchar primary key, campaign_file varchar not null, business_file varchar not null, business varchar not null
+);

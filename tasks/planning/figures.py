@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -93,6 +94,7 @@ class PlanFigures:
     texts: tuple[PlannedText, ...]
     warnings: tuple[str, ...]
     feasibility: Feasibility | None
+    link_target: str | None = None  # where the messages' own short links lead
     standby: tuple[str, ...] = ()  # the channels that take over, in order, when the channel stops while sending
 
     def to_json(self) -> dict[str, Any]:
@@ -128,12 +130,17 @@ def read_figures(connection: Any, plan_id: str) -> PlanFigures:
         parts=plan["parts"], by_parts=_counts(connection, _BY_PARTS, plan_id), cost=_cost(plan), window=str(window),
         opens_at=plan["opens_at"], done_at=max((one.done_at for one in releases), default=plan["opens_at"]),
         releases=releases, texts=_read_texts(connection, plan_id), warnings=_read_warnings(connection, plan_id),
-        feasibility=_feasibility(plan),
+        feasibility=_feasibility(plan), link_target=_link_target(plan, channel),
         standby=tuple(name for (name,) in connection.execute(_STANDBY, {"plan": plan_id}).fetchall()),
     )  # fmt: skip
 
 
 _STANDBY = "SELECT channel FROM plan_standby WHERE plan_id = $plan ORDER BY rank"
+
+
+def _link_target(plan: Mapping[str, Any], channel: ChannelRecord) -> str | None:
+    template = json.loads(plan["campaign"]).get("template") or {}
+    return template.get("link") if channel.short_links else None
 
 
 def read_plan_row(connection: Any, plan_id: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +14,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from chuda.campaign.model import Campaign
+from chuda.records.channel import ChannelRecord
 from expectations.gate import Gatekeeper
 from expectations.suites.messages import MESSAGES
 from tasks.channels.routing import Routing, choose_routing, keep_routes, keep_standby, number_by_channel
@@ -23,6 +26,7 @@ from tasks.planning.offers import publish_offers
 from tasks.planning.schedule import Opening, Timing, finish_times
 
 _HERE = Path(__file__).parent
+_DOMAIN = re.compile(r"\.[A-Za-z]{2,}")
 _CREATE = (_HERE / "create_plan_tables.sql").read_text(encoding="utf-8")
 _STAGE = (_HERE / "stage_messages.sql").read_text(encoding="utf-8")
 
@@ -185,7 +189,7 @@ def _insert(
     row = {
         "plan": plan_id, "hash": plan_hash, "campaign_id": campaign.id, "campaign_name": campaign.name,
         "occurrence": briefing.occurrence, "message_type": campaign.type, "trade": campaign.trade,
-        "channel": channel.name, "click_tracking": channel.click_tracking, "billing": channel.billing,
+        "channel": channel.name, "click_tracking": tracking_of(campaign, channel), "billing": channel.billing,
         "price": channel.price_cny_per_part,
         "variable": campaign.experiment.variable if campaign.experiment else None,
         "metric": briefing.registration.primary_metric if briefing.registration else None,
@@ -198,6 +202,17 @@ def _insert(
         "seen": seen_releases,
     }  # fmt: skip
     connection.execute(_INSERT_PLAN, row)
+    connection.execute(
+        "INSERT INTO plan_source VALUES (?, ?, ?, ?)",
+        [plan_id, str(briefing.campaign_file), str(briefing.business_file), briefing.business.model_dump_json()],
+    )
+
+
+def tracking_of(campaign: Campaign, channel: ChannelRecord) -> str:
+    """How clicks are tracked: not at all where the text has no link, so that nobody is blamed for not opening it."""
+    written = [campaign.template, *([campaign.experiment] if campaign.experiment else [])]
+    has_link = campaign.template.library or any(_DOMAIN.search(each.model_dump_json()) for each in written)
+    return channel.click_tracking if has_link else "none"
 
 
 def _insert_warnings(connection: Any, briefing: Briefing, plan_id: str) -> None:

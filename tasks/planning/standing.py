@@ -20,6 +20,7 @@ from chuda.stores.ledger.releases import Release
 from chuda.stores.ledger.standing import StandingApproval, approve_occurrences, find_standing_approval
 from chuda.workspace import Workspace
 from tasks.dispatch.approving import SecondFactor, code_refusal
+from tasks.dispatch.changes import keep_plan_source
 from tasks.dispatch.releasing import planned_releases, seal_plan
 from tasks.dispatch.worker import check_sendable
 from tasks.planning.briefing import Briefing, read_briefing
@@ -100,6 +101,7 @@ def cover_plan(workspace: Workspace, campaign_file: Path, plan_id: str) -> str:
     why_not = _why_not_covered(standing, briefing, releases)
     if why_not:
         return why_not
+    keep_plan_source(workspace, plan_id)
     with workspace.ledger.write() as connection:
         for release in releases:
             if not is_approved(connection, release, to_us(now)):

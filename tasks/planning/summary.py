@@ -163,6 +163,11 @@ def _texts(figures: PlanFigures, words: Words, flags: Sequence[Finding]) -> Iter
             f"  {label}{text.people:,} people, {length} characters, the longest one:",
         )
         yield f"    {text.sample}"
+    if figures.link_target:
+        yield words.say(
+            f"  每条短信一个短链，都跳到 {figures.link_target}",
+            f"  each message has a short link of its own; all lead to {figures.link_target}",
+        )
     for flag in flags:
         advice, law = words.say(flag.advice, flag.advice_en), words.say(flag.law, flag.law_en)
         yield f"  ! {flag.message(words.language)} – {advice}（{law}）"

@@ -26,20 +26,12 @@ from chuda.stores.ledger.releases import state_counts
 pytestmark = pytest.mark.slow
 
 MORNING = datetime(2026, 11, 20, 9, tzinfo=BUSINESS_ZONE)
-# The examples beside each other: each of the two sampling tests has its half of the layer; the small shop of the test
-# asks everybody.
+# The examples beside each other; the small shop of the test asks everybody.
 CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "test_send_slot.yaml": (
-        ("[active_customers]", "[active_customers, sleeping_customers, prospects]"),
-        ("  holdout: 0.05", "  holdout: 0.05\n  layer: {low: 0, high: 0.5}"),
-    ),
-    "test_offer.yaml": (
-        ("[price_sensitive]\n  where: order_count >= 1 AND NOT (lifecycle = 'lost')", "[everyone]"),
-        ("  holdout: 0.05", "  holdout: 0.05\n  layer: {low: 0.5, high: 1}"),
-    ),
+    "test_send_slot.yaml": (("[active_customers]", "[active_customers, sleeping_customers, prospects]"),),
+    "test_offer.yaml": (("[price_sensitive]\n  where: order_count >= 1 AND NOT (lifecycle = 'lost')", "[everyone]"),),
     "test_call_to_action.yaml": (
         ("trade: education", "trade: retail"),  # education needs an authorisation on the business record
-        ("  mode: full", "  mode: full\n  layer: {name: learning}"),
     ),
     "mother_baby_pregnant.yaml": (),
 }

@@ -138,9 +138,9 @@ EXPERIMENT_MESSAGES: Mapping[str, Message] = {
         "add {{link}}, or set primary_metric: conversions",
     ),
     "clicks_not_tracked": Message(
-        "主要指标是点击，但有的渠道统计不到点击",
+        "主要指标是点击，但有的渠道统计不到谁点击了",
         "改成 primary_metric: conversions，或换渠道",
-        "clicks are to decide, but a channel cannot count them",
+        "clicks are to decide, but a channel cannot count who clicked",
         "set primary_metric: conversions, or choose other channels",
     ),
     "window_beyond_attribution": Message(

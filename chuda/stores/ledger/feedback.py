@@ -169,13 +169,13 @@ class Member:
     token: str
 
 
-def tokens_of_batches(connection: Connection, batch_ids: Iterable[str]) -> dict[str, list[str]]:
-    """The tokens of these batches in order of position; batches that are not ours are missing."""
+def tokens_of_batches(connection: Connection, batch_ids: Iterable[str]) -> dict[str, str]:
+    """The tokens of these batches, 32 characters each in order of position; batches that are not ours are missing."""
     rows = connection.execute(
         text(f"SELECT b.batch_id, b.tokens FROM {each_of(connection)} JOIN batch b ON b.batch_id = t.value"),
         {"values": json.dumps(sorted(set(batch_ids)))},
     )
-    return {row.batch_id: split_tokens(row.tokens) for row in rows}
+    return {row.batch_id: row.tokens for row in rows}
 
 
 def last_message_to(connection: Connection, token: str, channel: str, at_us: int, within_us: int) -> Member | None:

@@ -83,6 +83,16 @@ event_claim = Table(
     PrimaryKeyConstraint("campaign_id", "token", "event_key"),
 )
 
+plan_source = Table(
+    "plan_source",
+    metadata,
+    Column("plan_id", Text, primary_key=True),
+    _text("campaign_file"),
+    _text("campaign"),  # JSON, as it was when the plan was made
+    _text("business_file"),
+    _text("business"),  # JSON
+)
+
 standing_approval = Table(
     "standing_approval",
     metadata,

@@ -24,6 +24,8 @@ _CATEGORIES: Mapping[Cause, frozenset[str]] = {
     "number": frozenset({"empty_number", "suspended", "unreachable"}),
     "unclear": frozenset({"ambiguous", "unlisted", "out_of_hours"}),
 }
+Said = tuple[str, str]  # Chinese, English
+_NO_PATTERN: Said = ("", "")
 _BEYOND_CHANCE = 0.01
 _FEW = 10  # fewer people prove no pattern
 _SLOWER = 1.5
@@ -40,6 +42,7 @@ class Finding:
     messages: int
     codes: tuple[str, ...]
     pattern: str = ""
+    pattern_zh: str = ""
 
 
 def judge_causes(evidence: Evidence, confidence: Mapping[str, str]) -> list[Finding]:
@@ -59,14 +62,14 @@ def _judge(cause: Cause, evidence: Evidence, confidence: Mapping[str, str]) -> F
     failed = int(evidence.one("standing")["failed"])
     # A code whose meaning the sources dispute is half a sign.
     weight = sum(row["messages"] * (0.5 if confidence.get(row["code"].upper()) == "low" else 1) for row in rows)
-    pattern = _PATTERNS[cause](evidence) if cause in _PATTERNS else ""
+    pattern_zh, pattern = _PATTERNS[cause](evidence) if cause in _PATTERNS else _NO_PATTERN
     share = weight / failed if failed else 0.0
     codes = tuple(f"{row['code'] or '-'} x{row['messages']}" for row in rows[:5])
     # That some were delivered and not clicked is no proof of a filter, so it never makes one likely.
     likelihood = _in_words(share, bool(pattern) and cause != "handset")
     if pattern and likelihood == "no_sign":
         likelihood = "possible"
-    return Finding(cause, likelihood, messages, codes, pattern)
+    return Finding(cause, likelihood, messages, codes, pattern, pattern_zh)
 
 
 def _in_words(share: float, has_pattern: bool) -> Likelihood:
@@ -77,24 +80,32 @@ def _in_words(share: float, has_pattern: bool) -> Likelihood:
     return "possible" if has_pattern or share > 0 else "no_sign"
 
 
-def _stubborn(evidence: Evidence) -> str:
+def _stubborn(evidence: Evidence) -> Said:
     row = evidence.one("stubborn_numbers")
-    return f"{row['stubborn']}/{row['failing']} numbers over templates and days" if row["stubborn"] else ""
+    if not row["stubborn"]:
+        return _NO_PATTERN
+    share = f"{row['stubborn']}/{row['failing']}"
+    return (f"{share} 个号码换模板、隔天都失败", f"{share} of the numbers fail over templates and days")
 
 
-def _bad_template(evidence: Evidence) -> str:
+def _bad_template(evidence: Evidence) -> Said:
     for row in evidence.rows["templates"]:
         if row["people"] >= _FEW and _is_worse(row):
-            return f"{row['template']}: {_rate(row)} failed, others {_other_rate(row)}"
-    return ""
+            name, mine, other = row["template"], _rate(row), _other_rate(row)
+            return (f"{name}：失败 {mine}，其他模板 {other}", f"{name}: {mine} failed, others {other}")
+    return _NO_PATTERN
 
 
-def _congested_cell(evidence: Evidence) -> str:
+def _congested_cell(evidence: Evidence) -> Said:
     for row in evidence.rows["cells"]:
         if _is_worse(row) and _is_slowing(row):
             place = f"{row['carrier']} {row['province']} {row['sent_hour']:%m-%d %H:00}"
-            return f"{place}: {_rate(row)} failed, elsewhere {_other_rate(row)}, {_slowness(row)}"
-    return ""
+            mine, other, (slow, usual) = _rate(row), _other_rate(row), _medians(row)
+            return (
+                f"{place}：失败 {mine}，别处 {other}；中位延迟 {slow:.0f} 秒，别处 {usual:.0f} 秒",
+                f"{place}: {mine} failed, elsewhere {other}, median {slow:.0f} s against {usual:.0f} s",
+            )
+    return _NO_PATTERN
 
 
 def _is_slowing(row: Row) -> bool:
@@ -103,29 +114,34 @@ def _is_slowing(row: Row) -> bool:
     return is_slower or (row["latency_trend"] or 0) > 0
 
 
-def _slowness(row: Row) -> str:
-    mine, other = row["latency_s"], row["other_latency_s"]
-    return f"median {mine or 0:.0f} s against {other or 0:.0f} s"
+def _medians(row: Row) -> tuple[float, float]:
+    return row["latency_s"] or 0.0, row["other_latency_s"] or 0.0
 
 
-def _dead_channel(evidence: Evidence) -> str:
+def _dead_channel(evidence: Evidence) -> Said:
     for row in evidence.rows["channels"]:
         if row["sent"] >= _FEW and row["failed"] / row["sent"] >= _CHANNEL_DOWN:
-            return f"{row['channel']}: {_rate(row)} of everything failed"
-    return ""
+            name, mine = row["channel"], _rate(row)
+            return (f"{name}：全部消息失败 {mine}", f"{name}: {mine} of everything failed")
+    return _NO_PATTERN
 
 
-def _crowded(evidence: Evidence) -> str:
+def _crowded(evidence: Evidence) -> Said:
     people = evidence.one("crowded")["people"]
-    return f"{people} person-days with more than 3 messages" if people else ""
+    if not people:
+        return _NO_PATTERN
+    return (f"{people} 人次一天收到 3 条以上", f"{people} times somebody got more than 3 messages in a day")
 
 
-def _delivered_unseen(evidence: Evidence) -> str:
+def _delivered_unseen(evidence: Evidence) -> Said:
     row = evidence.one("standing")
-    return f"{row['delivered']} receipts say delivered, {row['clicked']} clicked" if row["delivered"] else ""
+    delivered, clicked = row["delivered"], row["clicked"]
+    if not delivered:
+        return _NO_PATTERN
+    return (f"回执送达 {delivered:,}，其中点击 {clicked:,}", f"receipts: {delivered:,} delivered, {clicked:,} clicked")
 
 
-_PATTERNS: Mapping[Cause, Callable[[Evidence], str]] = {
+_PATTERNS: Mapping[Cause, Callable[[Evidence], Said]] = {
     "blacklist": _stubborn,
     "content": _bad_template,
     "congestion": _congested_cell,

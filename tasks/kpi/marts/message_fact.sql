@@ -31,7 +31,9 @@ with final as (
         message.state in ('accepted', 'rejected', 'unknown', 'unconfirmed', 'delivered', 'failed') as is_submitted,
         message.state in ('accepted', 'delivered', 'failed') as is_accepted,
         message.state = 'delivered' as is_delivered,
-        case when plan.click_tracking <> 'none' then message.first_clicked_at is not null end as is_clicked,
+        case when plan.click_tracking not in ('none', 'per_variant')
+            then message.first_clicked_at is not null
+        end as is_clicked,
         message.first_clicked_at,
         case when plan.is_orders_known then message.first_ordered_at is not null end as is_converted,
         case when plan.is_orders_known then coalesce(message.revenue_cny, 0)::decimal(12, 2) end as revenue_cny,

@@ -63,7 +63,7 @@ final as (
         unknown,
         awaiting_receipt,
         waiting_to_leave,
-        case when plan.click_tracking <> 'none' then clicked end as clicked,
+        case when plan.click_tracking not in ('none', 'per_variant') then clicked end as clicked,
         case when plan.is_orders_known then converted end as converted,
         case when plan.is_orders_known then repurchased end as repurchased,
         case when plan.is_orders_known then repurchased_before end as repurchased_before,

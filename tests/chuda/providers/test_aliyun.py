@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chuda.clock import FixedClock
 from chuda.errors import ProviderTrouble
-from chuda.providers.aliyun import read_receipt, read_reply
+from chuda.providers.aliyun import encode_form, read_receipt, read_reply
 from chuda.providers.protocol import OutgoingMessage, SilentMessage
 from chuda.providers.simulator.aliyun import receipt_push, reply_push
 from chuda.providers.simulator.profile import Profile, Query
@@ -247,3 +250,8 @@ def test_the_company_takes_a_nonce_once_and_a_batch_of_a_hundred(tmp_path):
     assert again == ["OK", "SignatureNonceUsed"]
     assert too_many.default.code == "isv.MOBILE_COUNT_OVER_LIMIT"
     assert company.judge().count() == 1
+
+
+@given(st.dictionaries(st.sampled_from(["PhoneNumberJson", "TemplateParamJson"]), st.text(max_size=30)))
+def test_a_form_is_encoded_as_urllib_encodes_it(fields):
+    assert encode_form(fields) == urlencode(fields).encode()

@@ -11,7 +11,7 @@ import pytest
 
 from chuda.providers.generic import GenericProvider
 from chuda.providers.protocol import MessageResult, OutgoingMessage, SendResult
-from chuda.providers.wire import open_client, try_request
+from chuda.providers.wire import open_client, post
 
 MESSAGE = OutgoingMessage("b-1-0.0", "13800138000", "t")
 Treatment = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -98,8 +98,8 @@ def test_a_provider_that_cannot_be_reached_got_nothing(host):
     endpoint = f"http://{host}:{free_port()}"
 
     async def scenario() -> httpx.Response | MessageResult:
-        async with open_client("http://provider.test", trust_env=False) as client:
-            return await try_request(client, client.build_request("POST", endpoint, content=b"x"), 5.0)
+        async with open_client(endpoint, trust_env=False) as client:
+            return await post(client, "/", {}, b"x", 5.0)
 
     answer = asyncio.run(scenario())
     assert isinstance(answer, MessageResult)
@@ -117,7 +117,7 @@ def test_an_untrusted_certificate_got_nothing(tmp_path):
         server = await asyncio.start_server(nonsense, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with open_client(f"https://127.0.0.1:{port}", trust_env=False) as client:
-            answer = await try_request(client, client.build_request("POST", "/", content=b"x"), 5.0)
+            answer = await post(client, "/", {}, b"x", 5.0)
         server.close()
         return answer
 
@@ -139,3 +139,34 @@ def test_a_compressed_answer_is_read():
         await reader.read()
 
     assert send_to(answer).results["b-1-0.0"].state == "accepted"
+
+
+def test_a_send_leaves_once_byte_for_byte_under_the_endpoint_with_its_own_headers():
+    seen: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n") + await reader.readexactly(4))
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nSet-Cookie: a=b\r\n")
+        writer.write(b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def scenario() -> httpx.Response | MessageResult:
+        server = await asyncio.start_server(note, "127.0.0.1", 0)
+        endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/sms/"
+        async with open_client(endpoint, trust_env=False) as client:
+            await post(client, "/?b=%2F&a=%7E", {"host": "signed.example", "x-a": "1"}, b"body", 5.0)
+            answer = await post(client, "/?b=%2F&a=%7E", {"host": "signed.example", "x-a": "1"}, b"body", 5.0)
+        server.close()
+        return answer
+
+    answer = asyncio.run(scenario())
+    assert isinstance(answer, httpx.Response)
+    assert answer.status_code == 302  # an answer like any other: nothing is sent to where it points
+    assert len(seen) == 2
+    for request in seen:
+        assert request.startswith(b"POST /sms/?b=%2F&a=%7E HTTP/1.1\r\n")
+        assert b"host: signed.example\r\n" in request
+        assert b"x-a: 1\r\n" in request
+        assert b"cookie" not in request.lower()
+        assert request.endswith(b"body")

@@ -44,6 +44,10 @@ def test_each_type_is_stopped_by_its_scopes(ledger, scope, message_type, is_stop
     assert stopped(ledger, entry(ONE, scope), message_type=message_type) == ({ONE} if is_stopped else set())
 
 
+def test_a_code_is_stopped_by_nothing_on_either_store(any_ledger):
+    assert stopped(any_ledger, entry(ONE, "all"), entry(TWO), message_type="otp") == set()
+
+
 @pytest.mark.parametrize(("scope", "is_stopped"), [("marketing", False), ("all", True)])
 def test_what_stops_a_further_number_stops_the_person_within_the_same_scope(ledger, scope, is_stopped):
     found = stopped(ledger, entry(THREE, scope), among=(ONE,), message_type="notification", pairs=[(ONE, THREE)])

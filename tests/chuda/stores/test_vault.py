@@ -98,3 +98,16 @@ def test_whatever_is_appended_everybody_is_there_once(appends, keys, tmp_path_fa
     found = vault.read()
     assert found["phone"].is_unique().all()
     assert (set(found["phone"]), added) == (expected, len(expected))
+
+
+def test_what_was_added_and_not_settled_is_left_over(vault, keys):
+    vault.append(people(keys, 30))
+    appender = vault.appender(is_to_settle=True)
+    appender.append(people(keys, 1500))
+    appender.append(people(keys, 1600))
+    left = vault.left_over()
+    assert sorted(left) == sorted(people(keys, 1600)["token"][30:])
+    assert vault.erase(left) == 1570
+    assert sorted(vault.read()["token"]) == sorted(people(keys, 30)["token"])
+    vault.settle()
+    assert vault.left_over().is_empty()

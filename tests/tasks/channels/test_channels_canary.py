@@ -11,12 +11,23 @@ import pytest
 from channel_world import CONDUCTS, FRIDAY, LINES, ROOT, record
 from kpi_world import KPI_TESTS
 
+from chuda.campaign.model import Campaign
 from chuda.clock import BUSINESS_ZONE, from_us, to_us
 from chuda.providers.simulator.profile import Conduct, DeadCell, WorldProfile
 from chuda.providers.simulator.world import Message, World
 from chuda.stores.ledger.channels import open_routes, verdicts_of
-from tasks.channels.canary import Cell, campaign_id_of, count_cells, find_ripe, judge_cells, least_visible, thin_out
+from tasks.channels.canary import (
+    Cell,
+    campaign_id_of,
+    count_cells,
+    find_ripe,
+    judge_cells,
+    least_visible,
+    thin_out,
+    write_campaign,
+)
 from tasks.channels.watching import act_on, tell_cells
+from tasks.planning.plan import tracking_of
 
 HISTORY = Cell("unicom", "河南", 0, 0, 0, 400, 394)
 PREFIXES = {("mobile", "广东"): "1380013", ("unicom", "河南"): "1860371", ("telecom", "四川"): "1330028"}
@@ -179,3 +190,16 @@ def test_the_shipped_lines_and_texts_are_read():
 
     texts = load_probe_texts(ROOT / "data" / "reference")
     assert texts.write("basic", "marketing", record(), "橙柚生活", 7).endswith("编号000007，拒收请回复R")
+
+
+@pytest.mark.parametrize(
+    ("text", "link", "tracking"),
+    [("【橙柚生活】{salutation}，近日降温，拒收请回复R", None, "none"),
+     ("【橙柚生活】{salutation}，看 https://a.cn/x，拒收请回复R", None, "per_message"),
+     ("【橙柚生活】{salutation}，看 {link}，拒收请回复R", "https://a.example/x", "per_message")],
+)  # fmt: skip
+def test_a_text_without_a_link_is_not_measured_by_clicks(text, link, tracking):
+    written = write_campaign("canary-demo-2026-12", "demo", text, "business.yaml", "质量巡检")
+    template = {"text": text, **({"link": link} if link else {})}
+    campaign = Campaign.model_validate(written | {"template": template})
+    assert tracking_of(campaign, record(click_tracking="per_message")) == tracking

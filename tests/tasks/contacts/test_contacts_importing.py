@@ -7,6 +7,7 @@ import pytest
 from contacts_room import open_room, token
 
 from chuda.errors import GateFailed, UsageError
+from chuda.stores.ledger.channels import TestPhone, add_test_phone
 from chuda.stores.ledger.suppression import remember_alternates
 from chuda.stores.vault import Vault
 from expectations.gate import check
@@ -156,6 +157,23 @@ def test_a_vault_that_was_lost_is_filled_again_even_when_only_changes_are_asked_
     done = room.contacts(path, changed_only=True)
     assert done.unchanged == 0
     assert Vault(tmp_path / "state" / "vault.sqlite", room.workspace.keys).read()["phone"].to_list() == [A]
+
+
+def test_numbers_that_a_killed_import_left_in_the_vault_go_with_the_next_one(room):
+    room.contacts(room.write("a.csv", HEADER + says(A, "是")))
+    room.workspace.vault.settle()
+    with pytest.raises(ZeroDivisionError), room.workspace.warehouse.write() as connection:
+        importer = Importer(room.workspace, connection, room.gate, room.workspace.clock.now(), room.reference)
+        path = room.write("b.csv", HEADER + says(B, "是") + says(C, "是") + says(A, "是"))
+        opened = open_file(path, room.reference.headers)
+        importer.contacts(opened, ImportOptions())
+        raise ZeroDivisionError
+    with room.workspace.ledger.write() as ledger:
+        add_test_phone(ledger, TestPhone(token(C), "186****6000", "unicom", "mobile", "北京", "2026-01-01", "", 1))
+    assert room.workspace.vault.read().height == 3
+    room.contacts(room.write("c.csv", HEADER + says(A, "是", name="李")))
+    assert sorted(room.workspace.vault.read()["phone"]) == [A, C], "a test phone is somebody's number too"
+    assert room.workspace.vault.left_over().is_empty()
 
 
 def test_every_night_only_what_changed_is_processed(room):

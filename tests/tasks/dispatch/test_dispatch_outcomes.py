@@ -74,7 +74,8 @@ def test_unknown_wins_over_not_sent_and_neither_is_an_exception():
 
 @pytest.mark.parametrize(("number", "seconds"), [(1, 2), (2, 4), (3, 8), (5, 32), (6, 60), (30, 60), (2000, 60)])
 def test_what_was_not_sent_waits_longer_each_time(number, seconds):
-    assert answered(SendResult(KEPT), number=number).retry_us == seconds * 1_000_000
+    outcome = answered(SendResult(KEPT), number=number)
+    assert outcome == RequestOutcome("b-1", number, "not_sent", "429", {}, seconds * 1_000_000)
 
 
 def test_the_providers_own_pause_comes_before_ours_and_a_persons_before_the_channels():
@@ -98,6 +99,10 @@ def test_what_a_definitive_query_does_not_name_was_not_sent():
 def test_what_a_hint_does_not_name_stays_unknown():
     outcome = asked(named(_1=MessageResult("accepted", "delivered")), is_definitive=False)
     assert outcome == RequestOutcome("b-1", 3, "unknown", "absent", {1: ("accepted", "delivered")}, 0)
+
+
+def test_a_question_about_nobody_closes_the_batch():
+    assert asked({}, is_definitive=False, positions=()) == RequestOutcome("b-1", 3, "accepted", "", {}, 0)
 
 
 @pytest.mark.parametrize("is_definitive", [True, False])

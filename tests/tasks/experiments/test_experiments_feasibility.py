@@ -69,6 +69,13 @@ def test_conversion_on_a_small_audience_names_every_way_out(register: Register) 
     assert "%" in by_key["largest_sample"].text.zh
 
 
+def test_clicks_are_no_way_out_where_a_variant_has_no_link(register: Register) -> None:
+    arms = [{"name": "call", "cost_cny": "0.05", "is_click_measured": False}, {"name": "tap", "cost_cny": "0.05"}]
+    registration = register(arms=arms, fallback_arm="tap", primary_metric="converted", target_mde=0.02)
+    feasibility = assess_feasibility(registration, 20_000, BaseRates(clicked=0.25, converted=0.05))
+    assert "clicks_as_primary" not in [remedy.key for remedy in feasibility.remedies]
+
+
 def test_the_repeats_it_asks_for_are_just_enough(register: Register) -> None:
     registration = register(primary_metric="converted", target_mde=0.02)
     feasibility = assess_feasibility(registration, 20_000, BaseRates(converted=0.05))

@@ -47,6 +47,15 @@ def test_newcombe_is_the_published_interval(b: tuple[int, int], a: tuple[int, in
     assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
 
 
+def test_the_lift_is_the_published_relative_risk() -> None:
+    # Agresti, An Introduction to Categorical Data Analysis, 2.3: heart attacks in the Physicians' Health Study, placebo
+    # against aspirin: relative risk 1.82, 95% interval 1.43 to 2.30.
+    counts = (189, 11_034, 104, 11_037)
+    interval = lift_interval(*counts)
+    assert relative_lift(*counts) == pytest.approx(0.82, abs=5e-3)
+    assert (interval.low, interval.high) == pytest.approx((0.43, 1.30), abs=1e-2)
+
+
 @pytest.mark.parametrize(("b", "n_b", "a", "n_a"), [(300, 1000, 250, 1000), (7, 900, 12, 1400), (1, 500, 2, 480)])
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
 def test_all_intervals_agree_with_statsmodels(b: int, n_b: int, a: int, n_a: int, alpha: float) -> None:

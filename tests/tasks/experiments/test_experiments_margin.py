@@ -36,6 +36,17 @@ def test_welch_from_sums_is_welch_on_the_values(observe: Callable[..., ArmStats]
     assert (ours.interval.low, ours.interval.high) == pytest.approx((interval.low, interval.high))
 
 
+def test_welch_is_the_published_example_of_r(observe: Callable[..., ArmStats]) -> None:
+    # R, example(t.test) on the data set `sleep` (Student 1908): t = -1.8608, df = 17.776, p = .07939.
+    first = ["0.7", "-1.6", "-0.2", "-1.2", "-0.1", "3.4", "3.7", "0.8", "0.0", "2.0"]
+    second = ["1.9", "0.8", "1.1", "0.1", "-0.1", "4.4", "5.5", "1.6", "4.6", "3.4"]
+    ours = compare_margins(_with_margins(observe, "B", first), _with_margins(observe, "A", second), alpha=0.05)
+    assert ours is not None
+    assert (ours.mean_b, ours.mean_a) == pytest.approx((0.75, 2.33))
+    assert ours.p_value == pytest.approx(0.07939, abs=5e-6)
+    assert (ours.interval.low, ours.interval.high) == pytest.approx((-3.3654832, 0.2054832), abs=5e-8)
+
+
 def test_a_large_mean_does_not_eat_the_variance(observe: Callable[..., ArmStats]) -> None:
     b, a = ["100000000.01", "100000000.02", "100000000.03"], ["100000000.00", "100000000.01", "100000000.02"]
     ours = compare_margins(_with_margins(observe, "B", b), _with_margins(observe, "A", a), alpha=0.05)

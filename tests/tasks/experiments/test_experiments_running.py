@@ -44,7 +44,7 @@ def mine(world: RolloutWorld, first: int, register: Register, **layer: object) -
 def test_a_sample_with_people_of_a_running_test_is_refused_with_how_many(
     world: RolloutWorld, register: Register
 ) -> None:
-    with pytest.raises(UsageError, match=r"spring-call holds 0-1 until .*\(60 people are in both samples\)"):
+    with pytest.raises(UsageError, match=r"spring-call \(plan p1\) holds 0-1 until .*\(60 people are in both"):
         check_exclusion(world.warehouse, mine(world, 1140, register), running(world))
 
 
@@ -71,6 +71,15 @@ def test_a_plan_nobody_approved_binds_until_its_time_is_over(world: RolloutWorld
     world.warehouse.execute("UPDATE plan_made SET plan_id = 'p2'")
     assert [plan.plan_id for plan in running(world, days=0.5)] == ["p2"]
     assert running(world, days=2) == []
+
+
+def test_a_draft_that_was_planned_anew_holds_nobody_any_more(world: RolloutWorld) -> None:
+    for plan_id, minutes in (("draft", 1), ("redone", 2)):
+        world.warehouse.execute(
+            "INSERT INTO plan_made SELECT * REPLACE (? AS plan_id, 'draft' AS campaign_id, "
+            "created_at + to_minutes(?) AS created_at) FROM plan_made WHERE plan_id = ?", [plan_id, minutes, PLAN]
+        )  # fmt: skip
+    assert {plan.plan_id for plan in running(world, days=0.5)} == {PLAN, "redone"}
 
 
 def test_another_occurrence_of_the_same_campaign_is_another_test(world: RolloutWorld, register: Register) -> None:

@@ -27,6 +27,11 @@ def test_pooled_z_is_the_published_value() -> None:
     assert float(p) == pytest.approx(0.01228274, abs=5e-9)
 
 
+def test_pooled_z_is_the_example_of_statsmodels_documentation() -> None:
+    # statsmodels, documentation of proportions_ztest: 5 of 83 against 12 of 99, "0.159".
+    assert float(pooled_z(5, 83, 12, 99)[1]) == pytest.approx(0.159, abs=5e-4)
+
+
 def test_pooled_z_agrees_with_statsmodels_on_unequal_arms() -> None:
     z, p = pooled_z(41, 1900, 25, 700)
     assert (float(z), float(p)) == pytest.approx(proportions_ztest([41, 25], [1900, 700]))
@@ -38,10 +43,17 @@ def test_nobody_and_everybody_acting_is_no_difference() -> None:
     assert list(p) == [1, 1]
 
 
-# Aickin & Gensler, Am. J. Public Health 86 (1996) 726-728, and R's p.adjust.
+# Aickin & Gensler, Am. J. Public Health 86 (1996) 726-728, and R's p.adjust; Wikipedia "Holm-Bonferroni method": of
+# .01, .04, .03 and .005 the first and the last are rejected at .05.
 @pytest.mark.parametrize(
     ("raw", "adjusted"),
-    [((0.01, 0.02, 0.03, 0.04), (0.04, 0.06, 0.06, 0.06)), ((0.04, 0.01), (0.04, 0.02)), ((0.7,), (0.7,)), ((), ())],
+    [
+        ((0.01, 0.02, 0.03, 0.04), (0.04, 0.06, 0.06, 0.06)),
+        ((0.01, 0.04, 0.03, 0.005), (0.03, 0.06, 0.06, 0.02)),
+        ((0.04, 0.01), (0.04, 0.02)),
+        ((0.7,), (0.7,)),
+        ((), ()),
+    ],
 )
 def test_holm_steps_down_and_keeps_the_order_given(raw: tuple[float, ...], adjusted: tuple[float, ...]) -> None:
     assert holm(raw) == pytest.approx(adjusted)

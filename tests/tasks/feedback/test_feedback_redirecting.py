@@ -105,6 +105,18 @@ def test_programs_get_the_same_answer_and_are_kept_apart_with_the_reason(serving
     assert "13800138000" not in str(rows(any_ledger, "SELECT agent FROM link_look"))
 
 
+def test_taps_that_come_at_the_same_time_are_all_kept(serving, any_ledger):
+    async def go():
+        async with serving() as client:
+            answers = await asyncio.gather(*(client.head(f"/r/{CODES[number % 2]}") for number in range(40)))
+            assert {answer.status_code for answer in answers} == {302}
+            assert rows(any_ledger, "SELECT sum(size) FROM feed_page") == [(40,)]
+            assert await until(lambda: len(rows(any_ledger, "SELECT 1 FROM link_look")) == 40)
+
+    asyncio.run(go())
+    assert rows(any_ledger, "SELECT position, count(*) FROM link_look GROUP BY 1 ORDER BY 1") == [(0, 20), (1, 20)]
+
+
 @pytest.mark.parametrize(
     "path",
     ["/r/Code999999", f"/r/{CODES[3]}", "/r/short", "/r/Code00000é", f"/r/{CODES[0]}/", f"/r/{CODES[0]}x", "/r/",
