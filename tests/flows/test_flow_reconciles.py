@@ -79,6 +79,24 @@ def test_opt_outs_and_replies_add_up(marts, record):
     assert counted >= plain > 0
 
 
+def test_the_marts_hold_no_phone_number(demo, marts):
+    """Every text column of every table, also of what is kept beside them; a token's digits stand between letters."""
+    columns = marts.execute(
+        "select schema_name, table_name, column_name from duckdb_columns() join duckdb_tables() "
+        "using (database_name, schema_name, table_name) where data_type like '%VARCHAR%' or data_type like 'ENUM%'"
+    ).fetchall()
+    assert {"message_row", "event_row", "complaint"} <= {table for _, table, _ in columns}
+    number = "(^|[^0-9a-zA-Z])([+]?86)?1[3-9][0-9]{9}([^0-9a-zA-Z]|$)"
+    found = [
+        (table, column)
+        for schema, table, column in columns
+        if marts.execute(
+            f'select 1 from {schema}.{table} where regexp_matches("{column}"::varchar, $1) limit 1', [number]
+        ).fetchone()
+    ]
+    assert found == []
+
+
 def test_parts_and_costs_are_those_of_the_company(demo, marts):
     with sqlite3.connect(demo.folder / "provider" / "simulator.sqlite") as company:
         parts, messages = company.execute("select sum(parts), sum(message_count) from submission").fetchone()

@@ -177,7 +177,7 @@ def refresh(world: World, path: Path, now: datetime = NOW, *, is_full: bool = Fa
     return refresh_marts(world.warehouse, path, now, is_full=is_full)
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 60))
 def test_following_is_building_whole(seed: int, size: int, tmp_path: Path) -> None:
     life = Life(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from kpi_world import NOW, World
 
 from chuda.stores.marts import open_marts, read_rows
 from tasks.experiments.intervals import wilson_interval
-from tasks.kpi.catalog import published_marts
+from tasks.kpi.catalog import published_marts, read_macros
 from tasks.kpi.refresh import refresh_marts
 
 STATES = ["accepted", "rejected", "not_sent", "unknown", "unconfirmed", "suppressed", "expired", "cancelled"]
@@ -115,7 +116,7 @@ Message = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(Message, min_size=1, max_size=30))
 def test_segments_and_hours_add_up_to_the_campaign(messages: list[tuple[str, str, str | None, int, int, bool]]) -> None:
     world = World()
@@ -143,8 +144,8 @@ def test_segments_and_hours_add_up_to_the_campaign(messages: list[tuple[str, str
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 3000)), min_size=1, max_size=30))
 @settings(max_examples=5, deadline=None)
 def test_the_published_wilson_bounds_are_those_of_the_experiments(counts: list[tuple[int, int]]) -> None:
-    world = World()
-    with world.marts() as connection:
+    with duckdb.connect() as connection:
+        connection.execute(read_macros("macros"))
         for events, base in counts:
             events = min(events, base)
             expected = wilson_interval(events, base)
