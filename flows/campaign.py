@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from prefect import flow
@@ -32,6 +32,8 @@ from tasks.reports.stage import write_report, write_week
 from tasks.segments.stage import refresh_all_segments
 
 __all__ = ["Progress", "build_plan", "current_progress", "follow_plan", "listening", "run_campaign"]
+
+_LOOK_EVERY = timedelta(hours=20)
 
 
 @flow(name="prepare", persist_result=False)
@@ -183,16 +185,17 @@ def follow_plan(
     """
     until = when_due(plan_id)
     if until is not None:
-        _wait_until(until)
+        _observe_until(until, progress)
         _count(progress, before_counting)
         progress.run(lambda: decide_experiment(plan_id))
         until = carry_on(plan_id, approved_by, True, progress)
     while until is not None:
-        _wait_until(until)
+        _observe_until(until, progress)
         _count(progress, before_counting)
         until = carry_on(plan_id, approved_by, True, progress)
     with open_workspace() as workspace:
-        _wait_until(workspace.clock.now() + RECEIPTS_COMPLETE_AFTER)
+        complete_at = workspace.clock.now() + RECEIPTS_COMPLETE_AFTER
+    _observe_until(complete_at, progress)
     _count(progress, before_counting)
 
 
@@ -200,6 +203,17 @@ def _count(progress: Progress, before_counting: Callable[[], None]) -> None:
     progress.run(collect_feedback)
     before_counting()
     progress.run(refresh_kpis)
+
+
+def _observe_until(moment: datetime, progress: Progress) -> None:
+    """Wait; what comes back meanwhile is taken in often enough for the 24 hours an opt-out may take."""
+    with open_workspace() as workspace:
+        next_look = workspace.clock.now() + _LOOK_EVERY
+    while next_look < moment:
+        _wait_until(next_look)
+        progress.run(collect_feedback)
+        next_look += _LOOK_EVERY
+    _wait_until(moment)
 
 
 def _wait_until(moment: datetime) -> None:

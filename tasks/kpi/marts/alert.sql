@@ -46,12 +46,16 @@ complained as (
         null::bigint as base,
         null::double as p_value,
         complained_at as since_at,
-        case when is_overdue
-            then '投诉已超过24小时仍未完成退订：立即停发，登记原因与处理措施'
+        case
+            when is_overdue and is_done then '投诉超过24小时才完成退订：缩短拉取间隔或改用推送，登记原因与处理措施'
+            when is_overdue then '投诉已超过24小时仍未完成退订：立即停发，登记原因与处理措施'
             else '24小时内完成退订，登记投诉原因与处理措施，由专人关闭'
         end as advice_zh,
-        case when is_overdue
-            then 'The 24 hours are over and the person is not suppressed: stop at once, record cause and action.'
+        case
+            when is_overdue and is_done
+                then 'Suppressed only after 24 hours: pull more often, or let the provider push; record cause and action.'
+            when is_overdue
+                then 'The 24 hours are over and the person is not suppressed: stop at once, record cause and action.'
             else 'Complete the opt-out within 24 hours, record cause and action, have a person close it.'
         end as advice_en
     from complaint
