@@ -14,7 +14,12 @@ from rich.table import Table
 from chuda.results import StageResult
 from chuda.settings import Language
 
-console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+_PIPE_COLUMNS = 240
+_is_piped = not sys.stdout.isatty()
+# What reads a pipe looks for whole words: a table is folded on terminals only.
+console = Console(
+    highlight=False, soft_wrap=_is_piped, width=_PIPE_COLUMNS if _is_piped and "COLUMNS" not in os.environ else None
+)
 
 STAGES = {
     "contacts": ("联系人清洗", "contacts"),
