@@ -17,10 +17,10 @@ from chuda.records.channel import ChannelRecord
 from chuda.settings import environment
 from chuda.stores.ledger import Connection
 from chuda.stores.ledger.channels import verdicts_of
-from chuda.stores.ledger.failover import find_origin, move_unsent, rank_of, stand_ins
+from chuda.stores.ledger.failover import find_origin, move_unsent, stand_ins
 from chuda.stores.ledger.leases import HeldElsewhere, acquire, give_back
 from chuda.stores.ledger.recording import adopt_orphans
-from chuda.stores.ledger.releases import Release, has_open
+from chuda.stores.ledger.releases import Release, has_open, rank_of
 from chuda.workspace import Workspace
 from tasks.channels.fitness import reasons_against
 from tasks.dispatch.changes import describe, find_changes

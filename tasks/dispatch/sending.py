@@ -8,8 +8,7 @@ from datetime import datetime
 
 from chuda.errors import ChannelStopped, ChudaError, ProviderTrouble, Refused, StoreTrouble, UsageError
 from chuda.settings import environment
-from chuda.stores.ledger.failover import rank_of
-from chuda.stores.ledger.releases import Release
+from chuda.stores.ledger.releases import Release, rank_of
 from chuda.workspace import Workspace
 from tasks.dispatch.approving import void_changed
 from tasks.dispatch.failover import fail_over, reasons_against_following, take_back

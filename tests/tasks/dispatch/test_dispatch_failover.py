@@ -20,9 +20,9 @@ from chuda.providers.simulator.judge import Judge
 from chuda.records import load_channel
 from chuda.records.channel import ChannelRecord
 from chuda.stores.ledger.approvals import digest_release, events_of, find_approval
-from chuda.stores.ledger.failover import family_of, move_unsent, origin_of, rank_of, stand_ins
+from chuda.stores.ledger.failover import family_of, move_unsent, stand_ins
 from chuda.stores.ledger.feedback import ReceiptRow, append_events
-from chuda.stores.ledger.releases import Control, find_release, releases_of, set_control
+from chuda.stores.ledger.releases import Control, find_release, origin_of, rank_of, releases_of, set_control
 from chuda.workspace import Workspace
 from tasks.channels.choice import able_to_stand_in
 from tasks.dispatch.failover import fail_over

@@ -10,13 +10,16 @@ from approving_world import open_at
 from failover_world import GONE, PEOPLE, channel, company_at, counts, in_part, move, places, sealed, send
 from fakes import phones, put_release
 
-from chuda.errors import ProviderTrouble, UsageError
+from chuda.clock import to_us
+from chuda.errors import ProviderTrouble, Refused, UsageError
 from chuda.keys import Keys
 from chuda.providers.protocol import MessageResult, SendResult
 from chuda.records import load_channel
 from chuda.records.channel import ChannelRecord
+from chuda.stores.ledger.approvals import approval_of, approve, find_hold, is_approved
 from chuda.stores.ledger.failover import stand_ins
 from chuda.workspace import Workspace
+from tasks.dispatch.approving import approve_all, open_releases, void_changed, waiting_releases
 
 NOT_SENT = SendResult(MessageResult("not_sent", "ConnectError"))
 ABSENT = SendResult(MessageResult("not_sent", "absent"))
@@ -98,3 +101,47 @@ def test_a_file_of_another_channel_that_cannot_be_read_holds_up_nothing(workspac
     (workspace.settings.campaigns / "channels/a.yaml").write_text("name: [", encoding="utf-8")
     assert [one.stop for one in send(workspace)] == ["done"]
     assert counts(workspace) == {"accepted": PEOPLE}
+
+
+def test_an_approval_that_was_taken_back_can_be_given_again_and_holds_for_the_stand_in(workspace):
+    release = sealed(workspace, channel(workspace, "main", GONE), channel(workspace, "other", GONE))
+    (stand_in,) = stand_ins(release)
+    in_part(workspace, release, lambda *_: NOT_SENT)
+    assert move(workspace, release, stand_in) == 4
+    channel(workspace, "other", "http://127.0.0.1:10")
+    with pytest.raises(Refused, match="is void"):
+        void_changed(workspace, stand_in)
+    assert approved(workspace, release, stand_in) == [False, False]
+    assert move(workspace, stand_in, release) == 0, "without an approval nothing moves, and none comes back by itself"
+    assert waiting_releases(workspace, [release]) == [release], "though the stand-in has everything that is open"
+    channel(workspace, "other", GONE)
+    assert approve_all(workspace, [release], "me") == open_releases(workspace, [release]) == [release]
+    assert approved(workspace, release, stand_in) == [True, True]
+
+
+def approved(workspace: Workspace, *releases) -> list[bool]:
+    with workspace.ledger.read() as connection:
+        return [is_approved(connection, one, to_us(workspace.clock.now())) for one in releases]
+
+
+def test_a_change_of_the_first_channel_that_has_nothing_left_does_not_stop_the_stand_in(workspace, company):
+    release = sealed(workspace, channel(workspace, "main", GONE), channel(workspace, "other", company))
+    assert move(workspace, release, stand_ins(release)[0]) == 4
+    channel(workspace, "main", "http://127.0.0.1:11")
+    assert [one.stop for one in send(workspace)] == ["done", "done"]
+
+
+def test_a_stand_in_of_a_release_with_a_second_factor_goes_on_at_once_and_another_release_waits(workspace):
+    main, other = channel(workspace, "main", GONE), channel(workspace, "other", GONE)
+    release, now_us = sealed(workspace, main, other), to_us(workspace.clock.now())
+    following = put_release(workspace.ledger, workspace.keys, workspace.clock.now(), people=phones(50)[40:], number=2,
+                            channel_record=main.model_dump_json(), channel="main")  # fmt: skip
+    with workspace.ledger.write() as connection:
+        for one in (release, following):
+            approve(connection, approval_of(one, "me", "totp", now_us, one.not_after_us), "p1")
+    in_part(workspace, release, lambda *_: NOT_SENT)
+    (stand_in,) = stand_ins(release)
+    assert move(workspace, release, stand_in) == 4
+    with workspace.ledger.read() as connection:
+        assert find_hold(connection, stand_in, now_us) is None
+        assert find_hold(connection, following, now_us).stop == "release_gap"
