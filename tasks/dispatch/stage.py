@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
@@ -98,18 +98,30 @@ async def _send_shown(workspace: Workspace, plan_id: str, wait: bool) -> list[Se
     if FlowRunContext.get() is None and TaskRunContext.get() is None:
         return await send_plan(workspace, plan_id, wait)
     sending = asyncio.create_task(send_plan(workspace, plan_id, wait))
-    try:
-        await _show_progress(workspace, plan_id, sending)
-    except Exception as error:  # what shows the sending must never stop it
-        logging.getLogger(__name__).warning("the progress of %s cannot be shown: %s", plan_id, type(error).__name__)
+    await show_until_done(sending, plan_id, _progress_artifact(workspace, plan_id))
     return await sending
 
 
-async def _show_progress(workspace: Workspace, plan_id: str, sending: asyncio.Task[list[SendReport]]) -> None:
-    """Show how far a plan is, every few seconds and once more at its end."""
+async def show_until_done(
+    sending: asyncio.Task[list[SendReport]], plan_id: str, show: Callable[[], Awaitable[None]],
+    every_s: float = SHOWN_EVERY_S,
+) -> None:  # fmt: skip
+    """Show how far a plan is, every few seconds and once more at its end; what cannot be shown never stops it."""
+    done: set[asyncio.Task[list[SendReport]]] = set()
+    while not done:
+        done, _ = await asyncio.wait([sending], timeout=every_s)
+        try:
+            await show()
+        except Exception as error:
+            logging.getLogger(__name__).warning("the progress of %s is not shown: %s", plan_id, type(error).__name__)
+
+
+def _progress_artifact(workspace: Workspace, plan_id: str) -> Callable[[], Awaitable[None]]:
+    """What writes the run's progress artifact, each time anew."""
     artifact: UUID | None = None
-    while True:
-        done, _ = await asyncio.wait([sending], timeout=SHOWN_EVERY_S)
+
+    async def show() -> None:
+        nonlocal artifact
         standing = await asyncio.to_thread(read_standing, workspace, plan_id)
         percent, said = round(100 * (1 - standing.open / max(1, standing.messages)), 1), standing.to_markdown()
         if artifact is None:
@@ -117,8 +129,8 @@ async def _show_progress(workspace: Workspace, plan_id: str, sending: asyncio.Ta
             artifact = await acreate_progress_artifact(percent, key, said)
         else:
             await aupdate_progress_artifact(artifact, percent, said)
-        if done:
-            return
+
+    return show
 
 
 async def send_plan(
