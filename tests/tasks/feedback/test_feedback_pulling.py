@@ -172,8 +172,8 @@ def test_a_receipt_with_nothing_but_a_number_is_never_of_a_message_that_was_prov
     with any_ledger.write() as connection:
         for place, (batch_id, number, outcome, code) in enumerate(tries):
             connection.exec_driver_sql(
-                "INSERT INTO attempt (batch_id, number, release_id, owner, epoch, size, parts, intent_us, outcome, code) "
-                f"VALUES ('{batch_id}', {number}, 'p1-1', 'me', 1, 1, 1, {now_us + place - 9}, {outcome}, {code})"
+                "INSERT INTO attempt (release_id, owner, epoch, size, parts, batch_id, number, intent_us, outcome, "
+                f"code) VALUES ('p1-1', 'me', 1, 1, 1, '{batch_id}', {number}, {now_us + place - 9}, {outcome}, {code})"
             )
     receipts = [ReceiptEvent("", phone, "delivered", "DELIVRD", 1, clock.now()) for phone in phones(4)]
     assert pull(any_ledger, keys, clock, words, receipts=receipts)["unknown_messages"] == 1
