@@ -14,7 +14,7 @@ create table plan_message (
 create table plan_exclusion (plan_id varchar, token varchar, reason varchar);
 create table batch_state (
     batch_id varchar, plan_id varchar, release_id varchar, channel varchar, state varchar, size int,
-    sent_at timestamptz, accepted_at timestamptz, attempts int
+    sent_at timestamptz, accepted_at timestamptz, attempts int, price_cny decimal(8, 4), billing varchar
 );
 create table answer_sent (
     plan_id varchar, campaign_id varchar, token varchar, channel varchar, batch_id varchar, position int, state varchar,
