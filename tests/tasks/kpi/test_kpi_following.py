@@ -32,7 +32,8 @@ class Life:
     def step(self) -> None:
         happenings: list[Callable[[], None]] = [
             self.plan, self.receipt, self.receipt, self.click, self.reply, self.order, self.touch, self.exception,
-            self.batch_moves, self.batch_stands_in, self.order_changes, self.erase, self.rollout, self.decide, self.suppress,
+            self.batch_moves, self.batch_stands_in, self.order_changes, self.erase, self.rollout, self.decide,
+            self.suppress,
         ]  # fmt: skip
         self.draw.choice(happenings)()
 

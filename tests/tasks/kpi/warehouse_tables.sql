@@ -32,6 +32,11 @@ create table click_received (
     click_id varchar, channel varchar, batch_id varchar, position int, token varchar, link varchar,
     clicked_at timestamptz
 );
+create table link_click_received (link_click_id bigint, channel varchar, link varchar, clicked_at timestamptz);
+create table variant_click (
+    plan_id varchar, variant varchar, link varchar, clicks bigint, first_clicked_at timestamptz,
+    last_clicked_at timestamptz
+);
 create table order_clean (
     order_id varchar, token varchar, paid_at timestamptz, amount decimal(12, 2), discount decimal(12, 2),
     product varchar, campaign varchar, import_id varchar
