@@ -15,7 +15,7 @@ from chuda.stores.ledger.releases import split_tokens
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRow:
-    """One receipt; a message that is not ours has an empty batch id and position -1."""
+    """One receipt; a notice has its own id for a batch id, a message that is not ours an empty one and position -1."""
 
     channel: str
     batch_id: str
@@ -196,6 +196,16 @@ def last_message_to(connection: Connection, token: str, channel: str, at_us: int
         if token in members:
             return Member(row.batch_id, members.index(token), token)
     return None
+
+
+def reported_notices(connection: Connection, notice_ids: Iterable[str]) -> set[tuple[str, str]]:
+    """Of these notices, those of which there is a receipt, each with the token of the number that it names."""
+    rows = connection.execute(
+        text(f"SELECT DISTINCT r.batch_id, r.token FROM {each_of(connection)} "
+             "JOIN receipt r ON r.batch_id = t.value AND r.position = 0"),
+        {"values": json.dumps(sorted(notice_ids))},
+    )  # fmt: skip
+    return {(row.batch_id, row.token) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
