@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from chuda.records.business import BusinessRecord
 from chuda.records.channel import ChannelRecord
 from chuda.settings import Settings
 from tasks.channels.choice import able_to_take_over, read_standing
@@ -17,7 +18,9 @@ from tasks.planning.briefing import load_channels
 def routing_of_plan(connection: Any, plan_id: str, settings: Settings, now: datetime) -> Routing | None:
     """The plan's own channel, the others of its campaign that may take over, and what avoids which; None without it."""
     row = connection.execute(
-        "SELECT campaign, channel_record, message_type FROM plan_made WHERE plan_id = ?", [plan_id]
+        "SELECT p.campaign, p.channel_record, p.message_type, s.business FROM plan_made p "
+        "LEFT JOIN plan_source s ON s.plan_id = p.plan_id WHERE p.plan_id = ?",
+        [plan_id],
     ).fetchone()
     if row is None:
         return None
@@ -28,4 +31,7 @@ def routing_of_plan(connection: Any, plan_id: str, settings: Settings, now: date
         for name in json.loads(row[0])["channels"]
         if name != own.name and name in channels and not reasons_against(channels[name], row[2], verdicts, now)
     ]
-    return choose_routing(own, able_to_take_over(own, others), routes)
+    signatures = frozenset(own.signatures)
+    if row[3] is not None:
+        signatures &= BusinessRecord.model_validate_json(row[3]).allowed_signatures
+    return choose_routing(own, able_to_take_over(own, others, signatures), routes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,7 +23,13 @@ from chuda.records.business import BusinessRecord, load_business
 from chuda.records.channel import ChannelRecord, load_channel
 from chuda.settings import Settings
 from chuda.stores.ledger.channels import Route
-from tasks.channels.choice import able_to_stand_in, able_to_take_over, rank_channels, read_standing
+from tasks.channels.choice import (
+    able_to_stand_in,
+    able_to_take_over,
+    rank_channels,
+    read_standing,
+    reasons_not_to_stand_in,
+)
 from tasks.content.context import ContentContext, load_content_reference
 from tasks.content.overflow import OverflowPolicy
 from tasks.content.scenarios import LIBRARY_FOLDER, Scenario, load_library
@@ -88,10 +94,8 @@ class Briefing:
     @property
     def standby(self) -> tuple[ChannelRecord, ...]:
         """The channels that may take over, in order, what the plan's own has not sent when it stops while sending."""
-        return tuple(able_to_stand_in(
-            self.channel, self.fallbacks, self.campaign.type, frozenset(self.context.signatures),
-            may_cost_more=self.campaign.budget_cny is None,
-        ))  # fmt: skip
+        signatures = frozenset(self.context.signatures)
+        return tuple(able_to_stand_in(self.channel, self.fallbacks, self.campaign.type, signatures, self.routes))
 
     def is_authorised_on(self, day: date) -> bool:
         """Whether the campaign's trade needs no authorisation, or one is on record and valid on that day."""
@@ -121,6 +125,8 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
     verdicts, routes = read_standing(settings)
     fit, unfit = rank_channels(campaign.channels, channels, campaign.type, verdicts, now, business.allowed_signatures)
     channel, *fallbacks = fit
+    context = _context(settings, campaign, channel, business, now)
+    signatures = frozenset(context.signatures) if channel.signatures else frozenset()
     arms: dict[str | None, Variant | None] = {arm.name: arm for arm in campaign.arms()} or {None: None}
     is_fixed = campaign.type == "marketing" and not channel.variables_allowed
     slots = load_slots(settings.reference / "slots.yaml", lang=settings.lang)
@@ -130,7 +136,8 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         channel=channel,
         business=business,
         timing=warn(
-            plan_timing(campaign, channel, business, slots, now, read_slot_history(settings.marts_file, now)), unfit
+            plan_timing(campaign, channel, business, slots, now, read_slot_history(settings.marts_file, now)),
+            [*unfit, *_not_standing_in(channel, fallbacks, campaign.type, context, routes)],
         ),
         wordings={
             name: read_wording(campaign, arm, scenarios, business.signatures, is_fixed, link)
@@ -139,12 +146,12 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
         policies={
             name: overflow_policy(campaign, arm, scenarios, business.signatures, link) for name, arm in arms.items()
         },
-        context=_context(settings, campaign, channel, business, now),
+        context=context,
         registration=_registration(campaign, channel),
         campaign_file=campaign_file.resolve(),
         business_file=business_file.resolve(),
         routes=routes,
-        fallbacks=tuple(able_to_take_over(channel, fallbacks)),
+        fallbacks=tuple(able_to_take_over(channel, fallbacks, signatures)),
     )
     briefing = replace(briefing, offers=read_offers(campaign, campaign_file, channel, briefing.context))
     if not briefing.is_authorised_on(now.date()):
@@ -153,6 +160,20 @@ def read_briefing(settings: Settings, campaign_file: Path, now: datetime) -> Bri
             f"{campaign.trade} need a valid authorisation on the business record (`authorisations`)"
         )
     return briefing
+
+
+def _not_standing_in(
+    channel: ChannelRecord, fallbacks: Sequence[ChannelRecord], message_type: str, context: ContentContext,
+    routes: Sequence[Route],
+) -> Iterator[str]:  # fmt: skip
+    """Which further channels do not take over when the first stops while sending, and the keys that differ."""
+    for other in fallbacks:
+        keys = reasons_not_to_stand_in(channel, other, message_type, frozenset(context.signatures), routes)
+        if keys:
+            yield (
+                f"渠道 {channel.name} 发送中停了，{other.name} 不能接替（{', '.join(keys)}）/ {other.name} does not "
+                f"take over if {channel.name} stops while sending ({', '.join(keys)})"
+            )
 
 
 def _check_event(campaign: Campaign, scenarios: Mapping[str, Scenario]) -> None:

@@ -87,7 +87,8 @@ def test_if_none_may_be_used_every_reason_is_given():
 def test_only_a_channel_for_the_same_text_can_take_over():
     main = record()
     other = record(name="other")
-    assert able_to_take_over(main, [other]) == [other]
-    assert able_to_take_over(main, [record(opt_out_wording="退订回T")]) == []
-    assert able_to_take_over(record(coverage=("CN", "HK")), [other]) == []
-    assert able_to_take_over(main, [record(simulator=True)]) == []
+    assert able_to_take_over(main, [other], SIGNATURES) == [other]
+    assert able_to_take_over(main, [record(opt_out_wording="退订回T")], SIGNATURES) == []
+    assert able_to_take_over(main, [record(signatures=("别家",))], SIGNATURES) == []
+    assert able_to_take_over(record(coverage=("CN", "HK")), [other], SIGNATURES) == []
+    assert able_to_take_over(main, [record(simulator=True)], SIGNATURES) == []

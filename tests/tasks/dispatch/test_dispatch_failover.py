@@ -20,6 +20,7 @@ from chuda.providers.simulator.judge import Judge
 from chuda.records import load_channel
 from chuda.records.channel import ChannelRecord
 from chuda.stores.ledger.approvals import digest_release, events_of, find_approval
+from chuda.stores.ledger.channels import Route
 from chuda.stores.ledger.failover import family_of, move_unsent, stand_ins
 from chuda.stores.ledger.feedback import ReceiptRow, append_events
 from chuda.stores.ledger.releases import Control, find_release, origin_of, rank_of, releases_of, set_control
@@ -179,21 +180,31 @@ def test_a_death_around_the_move_leaves_everybody_with_one_channel(workspace, tm
         ({"message_types": ("notification",)}, False),
         ({"price_cny_per_part": Decimal("0.09")}, False),
         ({"opt_out_wording": "拒收请回复T"}, False),
+        ({"billing": "delivered"}, False),
+        ({"messages_per_person_per_day": 2}, False),
+        ({"messages_per_person_per_day": 5}, True),
     ],
 )
 def test_who_may_stand_in(changes, stands_in):
     demo = load_channel(DEMO).value
     other = demo.model_copy(update={"name": "other", **changes})
-    found = able_to_stand_in(demo, [other], "marketing", frozenset(demo.signatures), may_cost_more=False)
+    found = able_to_stand_in(demo, [other], "marketing", frozenset(demo.signatures))
     assert bool(found) == stands_in
+
+
+def test_a_channel_that_cells_avoid_does_not_stand_in():
+    demo = load_channel(DEMO).value
+    other = demo.model_copy(update={"name": "other"})
+    routes = [Route("other", "移动", "浙江", "test", "", 0)]
+    assert able_to_stand_in(demo, [other], "marketing", frozenset(), routes) == []
 
 
 def test_a_batch_of_personal_texts_goes_only_where_such_batches_are_taken():
     demo = load_channel(DEMO).value
     aliyun = demo.model_copy(update={"name": "other", "adapter": "aliyun"})
-    assert able_to_stand_in(demo, [aliyun], "marketing", frozenset(), may_cost_more=True) == []
-    assert able_to_stand_in(aliyun, [demo], "marketing", frozenset(), may_cost_more=True) == [demo]
-    assert able_to_stand_in(aliyun, [aliyun], "marketing", frozenset(), may_cost_more=True) == [aliyun]
+    assert able_to_stand_in(demo, [aliyun], "marketing", frozenset()) == []
+    assert able_to_stand_in(aliyun, [demo], "marketing", frozenset()) == [demo]
+    assert able_to_stand_in(aliyun, [aliyun], "marketing", frozenset()) == [aliyun]
 
 
 def test_a_real_refusal_of_the_main_channel_is_no_reason_to_move(workspace):

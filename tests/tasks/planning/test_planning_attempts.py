@@ -121,3 +121,17 @@ def test_the_channel_that_may_stand_in_is_shown_hashed_and_sealed_with_the_plan(
     with open_workspace() as workspace, workspace.ledger.read() as connection:
         (release,) = releases_of(connection, plan_id)
     assert [(one.channel, one.release_id) for one in stand_ins(release)] == [("other", f"{plan_id}-1~1")]
+
+
+def test_the_plan_says_which_channel_does_not_take_over_and_why(world):
+    path = world.folder / "campaigns/channels/demo.yaml"
+    text = (
+        path.read_text("utf-8").replace("name: demo", "name: other").replace("billing: submitted", "billing: delivered")
+    )
+    path.with_name("other.yaml").write_text(text, encoding="utf-8")
+    plan_id = world.plan(world.campaign(OFFER.replace("[demo]", "[demo, other]")))
+    with open_workspace() as workspace, workspace.warehouse.read() as connection:
+        figures = read_figures(connection, plan_id)
+        said = "\n".join(row[0] for row in connection.execute("SELECT warning FROM plan_warning").fetchall())
+    assert figures.standby == ()
+    assert "other does not take over if demo stops while sending (billing)" in said
