@@ -46,7 +46,7 @@ demo: $(VENV)/.installed  ## the whole chain on generated data: simulated provid
 	@$(BIN)/chuda demo --timings
 
 test: $(VENV)/.installed-dev  ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not server and not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not server and not slow"
 
 soak: $(VENV)/.installed-dev  ## kill the senders a thousand times, on SQLite and PostgreSQL, one at a time and three at once
 	@$(BIN)/python -m pytest -m slow -s tests/soak

@@ -57,5 +57,6 @@ def start_postgres() -> Iterator[Callable[[], str]]:
         yield new_schema
     finally:
         admin.dispose()
+        stop_postgres()  # nobody needs its data any more, and an orderly end writes all of it down first
         _running.remove(server)
         server.cleanup()

@@ -47,7 +47,7 @@ def open_provider(
     Raises:
         UsageError: a credential is not set.
     """
-    secrets = {key: _secret(record, key, variable, environment) for key, variable in record.credentials.items()}
+    secrets = read_credentials(record, environment)
     clock = clock or RealClock()
     # A simulator is on this machine: a proxy has no business there.
     trust_env = not record.simulator
@@ -63,6 +63,15 @@ def open_provider(
         )  # fmt: skip
         return TencentProvider(account, clock, trust_env=trust_env, deadline_s=deadline_s)
     return GenericProvider(record.endpoint, secrets["token"], trust_env=trust_env, deadline_s=deadline_s)
+
+
+def read_credentials(record: ChannelRecord, environment: Mapping[str, str]) -> dict[str, str]:
+    """The credentials of a channel by what they are called at its provider.
+
+    Raises:
+        UsageError: a credential is not set.
+    """
+    return {key: _secret(record, key, variable, environment) for key, variable in record.credentials.items()}
 
 
 def _secret(record: ChannelRecord, key: str, variable: str, environment: Mapping[str, str]) -> str:

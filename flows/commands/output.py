@@ -17,9 +17,7 @@ from chuda.settings import Language
 _PIPE_COLUMNS = 240
 _is_piped = not sys.stdout.isatty()
 # What reads a pipe looks for whole words: a table is folded on terminals only.
-console = Console(
-    highlight=False, soft_wrap=_is_piped, width=_PIPE_COLUMNS if _is_piped and "COLUMNS" not in os.environ else None
-)
+console = Console(highlight=False, soft_wrap=_is_piped, width=_PIPE_COLUMNS if _is_piped else None)
 
 STAGES = {
     "contacts": ("联系人清洗", "contacts"),

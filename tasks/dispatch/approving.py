@@ -16,14 +16,15 @@ from chuda.stores.ledger.approvals import (
     SIMULATOR,
     ApprovalEvent,
     approval_of,
-    approve,
     is_approved,
+    is_family_finished,
     is_finished,
     record_event,
     void,
 )
 from chuda.stores.ledger.approvers import CodeCheck, check_code, list_approvers
-from chuda.stores.ledger.releases import Release, claimed_plan
+from chuda.stores.ledger.failover import approve_family, extend_to_stand_ins
+from chuda.stores.ledger.releases import Release, claimed_plan, has_open, rank_of
 from chuda.workspace import Workspace
 from tasks.dispatch.changes import describe, find_changes
 from tasks.dispatch.worker import check_sendable
@@ -66,9 +67,11 @@ def approve_all(workspace: Workspace, releases: list[Release], approved_by: str)
     now_us = to_us(workspace.clock.now())
     with workspace.ledger.write() as connection:
         for release in open_now:
-            if not is_approved(connection, release, now_us):
+            if is_approved(connection, release, now_us):
+                extend_to_stand_ins(connection, release)
+            else:
                 approval = approval_of(release, approved_by, SIMULATOR, now_us, release.not_after_us)
-                approve(connection, approval, release.plan_id)
+                approve_family(connection, release, approval)
     return open_now
 
 
@@ -80,7 +83,7 @@ def open_releases(workspace: Workspace, releases: list[Release]) -> list[Release
     """
     now_us = to_us(workspace.clock.now())
     with workspace.ledger.read() as connection:
-        unfinished = [release for release in releases if not is_finished(connection, release.release_id)]
+        unfinished = [release for release in releases if not is_family_finished(connection, release.release_id)]
     open_now = [release for release in unfinished if now_us < release.not_after_us]
     if unfinished and not open_now:
         last = unfinished[-1]
@@ -106,7 +109,7 @@ def approve_one(workspace: Workspace, release: Release, factor: SecondFactor) ->
         now_us = to_us(workspace.clock.now())
         if check.verdict == "accepted":
             approval = approval_of(release, factor.name, check.method, now_us, release.not_after_us)
-            approve(connection, approval, release.plan_id)
+            approve_family(connection, release, approval)
         else:
             record_event(
                 connection,
@@ -124,7 +127,7 @@ def waiting_releases(workspace: Workspace, releases: list[Release]) -> list[Rele
             release
             for release in releases
             if now_us < release.not_after_us
-            and not is_finished(connection, release.release_id)
+            and not is_family_finished(connection, release.release_id)
             and not is_approved(connection, release, now_us)
         ]
 
@@ -171,7 +174,8 @@ def choose_approver(workspace: Workspace, asked: str | None, user: str) -> str:
 def void_changed(workspace: Workspace, release: Release) -> None:
     """Take back the approval of a release whose channel, business or campaign on file is no longer the approved one.
 
-    A machine without those files has nothing to compare; it sends what was approved.
+    A machine without those files has nothing to compare; it sends what was approved. The approval is that of the
+    release and all its stand-ins; a stand-in with nothing open does not cost the others theirs.
 
     Raises:
         Refused: naming what changed; the approval is gone.
@@ -183,7 +187,8 @@ def void_changed(workspace: Workspace, release: Release) -> None:
     with workspace.ledger.write() as connection:
         if is_finished(connection, release.release_id):
             return
-        void(connection, release, "; ".join(f"{one.what_en}: {one.keys}" for one in changes), now_us)
+        if rank_of(release.release_id) == 0 or has_open(connection, release.release_id):
+            void(connection, release, "; ".join(f"{one.what_en}: {one.keys}" for one in changes), now_us)
     raise Refused(
         f"{describe(changes, '在批准后', 'after approval')}: 批准作废 / the approval of {release.release_id} is void. "
         f"Put it back and approve again, or `chuda cancel {release.plan_id}`"

@@ -16,11 +16,11 @@ from chuda.campaign.load import load_campaign
 from chuda.campaign.model import Campaign
 from chuda.errors import UsageError
 from chuda.records.business import BusinessRecord, load_business
-from chuda.records.channel import ChannelRecord
+from chuda.records.channel import ChannelRecord, load_channel
+from chuda.settings import Settings
 from chuda.stores.ledger.releases import Release
 from chuda.stores.ledger.sources import PlanSource, find_source, keep_source
 from chuda.workspace import Workspace
-from tasks.planning.briefing import load_channels
 from tasks.planning.difference import changed_paths
 
 # What a channel's record says of people and tests, not of where and how its messages go.
@@ -68,14 +68,28 @@ def _change_of_channel(workspace: Workspace, release: Release) -> Change | None:
     if not (workspace.settings.campaigns / "channels").is_dir():
         return None
     approved = ChannelRecord.model_validate_json(release.channel_record)
-    on_file = load_channels(workspace.settings).get(release.channel)
-    if on_file is None:
-        keys = GONE
+    on_file = _channel_on_file(workspace.settings, release.channel)
+    if isinstance(on_file, str):
+        keys = on_file
     else:
         was, now = approved.model_dump(exclude=set(_NOT_BINDING)), on_file.model_dump(exclude=set(_NOT_BINDING))
         keys = ", ".join(sorted(name for name in was if was[name] != now[name]))
     name = release.channel
     return Change(f"渠道 {name} 的档案", f"the record of channel {name}", keys) if keys else None
+
+
+def _channel_on_file(settings: Settings, name: str) -> ChannelRecord | str:
+    """The record of a channel, or why there is none; a file of another channel that cannot be read is no concern."""
+    why_none = GONE
+    for path in sorted((settings.campaigns / "channels").glob("*.yaml"), key=lambda path: path.stem != name):
+        try:
+            record = load_channel(path, lang=settings.lang).value
+        except (UsageError, OSError):
+            why_none = UNREADABLE
+            continue
+        if record.name == name:
+            return record
+    return why_none
 
 
 def _change_of_business(source: PlanSource) -> Change | None:

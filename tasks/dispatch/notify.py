@@ -22,6 +22,7 @@ from chuda.providers.protocol import MessageResult, OutgoingMessage, Provider, S
 from chuda.records.channel import ChannelRecord
 from chuda.sealing import seal_messages, unseal_messages
 from chuda.stores.ledger import Connection, Ledger
+from chuda.stores.ledger.feedback import reported_notices
 from chuda.stores.ledger.notices import (
     Notice,
     NumberLimit,
@@ -101,7 +102,9 @@ class Notifier:
         return NoticeResult(notice.notice_id, mask(phone), result.state, answer.stop or result.code, self._record.name)
 
     async def settle(self) -> Counter[str]:
-        """Ask about what is unknown, close what has been for 72 h; returns how many ended in which state.
+        """Settle what a receipt came for, ask about what else is unknown, close what has been for 72 h.
+
+        Returns how many ended in which state.
 
         Raises:
             ProviderTrouble: the provider did not answer; asking again is safe.
@@ -110,10 +113,16 @@ class Notifier:
         ripe_us = to_us(now - timedelta(seconds=self._record.query_grace_seconds))
         with self._own.write() as connection:
             adopt_orphan_notices(connection, to_us(now - ORPHANED_AFTER), to_us(now))
-            questions = unknown_notices(connection, self._record.name, ripe_us)
+            unknown = unknown_notices(connection, self._record.name, to_us(now) + 1)
+        with self._marketing.read() as connection:
+            reported = reported_notices(connection, [notice.notice_id for notice in unknown])
         counts: Counter[str] = Counter()
-        for notice in questions:
-            state, code = await self._ask(notice)
+        for notice in unknown:
+            is_reported = (notice.notice_id, notice.token) in reported
+            if not is_reported and notice.intent_us >= ripe_us:
+                continue
+            # Whether it arrived or not: somebody who reports on a message has taken it.
+            state, code = ("accepted", "receipt") if is_reported else await self._ask(notice)
             if state == "unknown" and from_us(notice.intent_us) < now - UNCONFIRMED_AFTER:
                 state = "unconfirmed"
             with self._own.write() as connection:

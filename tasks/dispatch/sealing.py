@@ -19,11 +19,11 @@ from chuda.short_links import link_pattern
 from chuda.stores.ledger import Connection
 from chuda.stores.ledger.coupons import KeywordOffer, open_offer
 from chuda.stores.ledger.events import claim_events
-from chuda.stores.ledger.failover import origin_of
 from chuda.stores.ledger.releases import (
     Release,
     SealedBatch,
     marketing_releases_between,
+    origin_of,
     reserved_tokens,
     seal,
 )

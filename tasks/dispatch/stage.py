@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.context import FlowRunContext, TaskRunContext
 
-from chuda.errors import ChannelStopped, ProviderTrouble, Refused, StoreTrouble
 from chuda.results import StageResult
-from chuda.settings import environment
-from chuda.stores.ledger.releases import Release, state_counts
+from chuda.stores.ledger.releases import state_counts
 from chuda.workspace import Workspace, open_workspace
 from expectations.suites.dispatch_results import DISPATCH_RESULTS
 from tasks.dispatch.approving import (
@@ -24,25 +20,18 @@ from tasks.dispatch.approving import (
     approve_all,
     approve_one,
     choose_release,
-    void_changed,
     waiting_releases,
 )
 from tasks.dispatch.changes import keep_plan_source
-from tasks.dispatch.failover import fail_over
 from tasks.dispatch.progress import read_standing
-from tasks.dispatch.releasing import planned_releases, seal_plan, sealed_releases
+from tasks.dispatch.releasing import planned_releases, seal_plan
 from tasks.dispatch.sender import SendReport
+from tasks.dispatch.sending import send_releases
 from tasks.dispatch.watching import find_missed, record_missed
-from tasks.dispatch.worker import close_what_is_over, send_release
 from tasks.feedback.mirror import mirror_ledger
 from tasks.stage import open_stage, stage_task
 
 SHOWN_EVERY_S = 5.0
-_REFUSALS = {
-    "not_approved": "has not been approved; `chuda approve {plan}`",
-    "approval_expired": "was approved too long ago; approve it again: `chuda approve {plan}`",
-    "not_released": "has not been released; `chuda approve {plan}`",
-}
 
 
 @stage_task("approve and seal")
@@ -109,18 +98,30 @@ async def _send_shown(workspace: Workspace, plan_id: str, wait: bool) -> list[Se
     if FlowRunContext.get() is None and TaskRunContext.get() is None:
         return await send_plan(workspace, plan_id, wait)
     sending = asyncio.create_task(send_plan(workspace, plan_id, wait))
-    try:
-        await _show_progress(workspace, plan_id, sending)
-    except Exception as error:  # what shows the sending must never stop it
-        logging.getLogger(__name__).warning("the progress of %s cannot be shown: %s", plan_id, type(error).__name__)
+    await show_until_done(sending, plan_id, _progress_artifact(workspace, plan_id))
     return await sending
 
 
-async def _show_progress(workspace: Workspace, plan_id: str, sending: asyncio.Task[list[SendReport]]) -> None:
-    """Show how far a plan is, every few seconds and once more at its end."""
+async def show_until_done(
+    sending: asyncio.Task[list[SendReport]], plan_id: str, show: Callable[[], Awaitable[None]],
+    every_s: float = SHOWN_EVERY_S,
+) -> None:  # fmt: skip
+    """Show how far a plan is, every few seconds and once more at its end; what cannot be shown never stops it."""
+    done: set[asyncio.Task[list[SendReport]]] = set()
+    while not done:
+        done, _ = await asyncio.wait([sending], timeout=every_s)
+        try:
+            await show()
+        except Exception as error:
+            logging.getLogger(__name__).warning("the progress of %s is not shown: %s", plan_id, type(error).__name__)
+
+
+def _progress_artifact(workspace: Workspace, plan_id: str) -> Callable[[], Awaitable[None]]:
+    """What writes the run's progress artifact, each time anew."""
     artifact: UUID | None = None
-    while True:
-        done, _ = await asyncio.wait([sending], timeout=SHOWN_EVERY_S)
+
+    async def show() -> None:
+        nonlocal artifact
         standing = await asyncio.to_thread(read_standing, workspace, plan_id)
         percent, said = round(100 * (1 - standing.open / max(1, standing.messages)), 1), standing.to_markdown()
         if artifact is None:
@@ -128,8 +129,8 @@ async def _show_progress(workspace: Workspace, plan_id: str, sending: asyncio.Ta
             artifact = await acreate_progress_artifact(percent, key, said)
         else:
             await aupdate_progress_artifact(artifact, percent, said)
-        if done:
-            return
+
+    return show
 
 
 async def send_plan(
@@ -141,62 +142,6 @@ async def send_plan(
     Raises:
         Refused: nothing was released; or, after all that may be sent was sent, why each of the others may not.
         ProviderTrouble: after all that could be sent was sent, which could not, and why; at once if it is the ledger.
+        UsageError: after all that could be sent was sent: the credentials of a channel are not set.
     """
-    releases = sealed_releases(workspace, plan_id)
-    if not releases:
-        raise Refused(f"plan {plan_id} {_REFUSALS['not_released'].format(plan=plan_id)}")
-    reports: list[SendReport] = []
-    problems: list[Refused | ProviderTrouble] = []
-    for release in releases:
-        try:
-            reports.append(await _check_and_send(workspace, release, wait, on_progress))
-        except StoreTrouble:
-            raise
-        except (Refused, ProviderTrouble) as problem:
-            problems.append(problem)
-    if problems:
-        said = "\n".join(dict.fromkeys(str(problem) for problem in problems))
-        # Trouble passes and is worth a repetition, a refusal is not: with both, the repetition.
-        raise (ProviderTrouble if any(isinstance(one, ProviderTrouble) for one in problems) else Refused)(said)
-    return reports
-
-
-async def _check_and_send(
-    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None
-) -> SendReport:
-    # First: a release that is refused for its channel would otherwise stay open for ever.
-    adopted = close_what_is_over(workspace.ledger, workspace.clock, release)
-    try:
-        void_changed(workspace, release)
-        changed = None
-    except Refused as refusal:
-        changed = refusal
-    try:
-        report = await _send_one(workspace, release, wait, on_progress, changed)
-    except ChannelStopped as stopped:
-        target = fail_over(workspace, release, str(stopped))
-        if target is None:
-            raise
-        report = await _check_and_send(workspace, target, wait, on_progress)
-        said = f"{stopped}\n改走渠道 {target.channel} / what was not sent goes on through channel {target.channel}"
-        report = replace(report, note=f"{said}\n{report.note}".strip())
-    return replace(report, adopted=report.adopted + adopted)
-
-
-async def _send_one(
-    workspace: Workspace, release: Release, wait: bool, on_progress: Callable[[int], None] | None,
-    changed: Refused | None,
-) -> SendReport:  # fmt: skip
-    while True:
-        report = await send_release(
-            workspace.ledger, workspace.keys, workspace.clock, release, environment(), on_progress, changed
-        )
-        if report.stop in _REFUSALS:
-            raise Refused(f"release {release.release_id} {_REFUSALS[report.stop].format(plan=release.plan_id)}")
-        if report.stop not in ("window_closed", "daily_limit", "release_gap") or not wait:
-            return report
-        await workspace.clock.sleep_until(_resume_time(report, workspace.clock.now()))
-
-
-def _resume_time(report: SendReport, now: datetime) -> datetime:
-    return report.resume_at or now
+    return await send_releases(workspace, plan_id, wait, on_progress)

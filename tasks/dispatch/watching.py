@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from chuda.clock import from_us, to_us
-from chuda.stores.ledger.approvals import ApprovalEvent, is_approved, is_finished, record_event
+from chuda.stores.ledger.approvals import ApprovalEvent, is_approved, is_family_finished, record_event
 from chuda.stores.ledger.releases import Release, claimed_plan, find_control
 from chuda.workspace import Workspace
 from tasks.dispatch.sealing import read_release_row
@@ -65,7 +65,7 @@ def _is_missing(ledger: Any, release: Release, now_us: int) -> bool:
         return False
     # One that ran out was approved at its time if it was sealed at all.
     at_us = min(now_us, release.not_after_us - 1)
-    return not is_finished(ledger, release.release_id) and not is_approved(ledger, release, at_us)
+    return not is_family_finished(ledger, release.release_id) and not is_approved(ledger, release, at_us)
 
 
 def _by_plan(missing: list[Release], now_us: int) -> Iterator[MissedApproval]:

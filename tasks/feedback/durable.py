@@ -7,6 +7,7 @@ opt-out is in force a moment after it was answered.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -29,34 +30,44 @@ class _Waiting:
 
 
 class DurableWriter:
-    """Keeps pushed pages and processes them; `run` until cancelled."""
+    """Keeps pushed pages and processes them; `run` until cancelled. Once that has ended nothing is taken any more."""
 
-    def __init__(self, ledger: Ledger, processor: Processor) -> None:
+    def __init__(self, ledger: Ledger, processor: Processor, pause_s: float = _PAUSE_AFTER_TROUBLE_S) -> None:
         self._ledger = ledger
         self._processor = processor
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
+        self._pause_s = pause_s
+        self._has_ended = False
 
     async def keep(self, page: QueuedPage | None, rejects: Sequence[Reject]) -> None:
         """Return when the page and its rejects are on disk.
 
         Raises:
-            ChudaError: the ledger did not take them; whoever pushed has to repeat.
+            ChudaError: the ledger did not take them, or the writer has ended; whoever pushed has to repeat.
             asyncio.QueueFull: too much waits already; likewise.
         """
+        if self._has_ended:
+            raise _ended()
         waiting = _Waiting(page, rejects)
         self._queue.put_nowait(waiting)
         await waiting.kept
 
     async def run(self) -> None:
-        """Commit what waits, then process some of what was committed, for ever."""
-        has_more = bool(await asyncio.to_thread(self._processor.waiting))
-        while True:
-            batch = [] if has_more and self._queue.empty() else [await self._queue.get()]
-            while not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            if batch:
-                await self._commit(batch)
-            has_more = await self._process_some()
+        """Commit what waits, then process some of what was committed, for ever; whoever waits at its end hears so."""
+        has_more = True  # an earlier process may have left some; if the ledger is away that is found out in the loop
+        try:
+            while True:
+                batch = [] if has_more and self._queue.empty() else [await self._queue.get()]
+                batch += self._take_all()
+                if batch:
+                    await self._commit(batch)
+                has_more = await self._process_some()
+        finally:
+            self._has_ended = True
+            _settle(self._take_all(), _ended())
+
+    def _take_all(self) -> list[_Waiting]:
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
 
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
         try:
@@ -64,6 +75,9 @@ class DurableWriter:
         except Exception as error:
             trouble = error if isinstance(error, ChudaError) else ChudaError(f"unforeseen {type(error).__name__}")
             _settle(batch, trouble)
+        except BaseException:
+            _settle(batch, _ended())
+            raise
         else:
             _settle(batch, None)
 
@@ -87,9 +101,12 @@ class DurableWriter:
             if waiting:
                 await asyncio.to_thread(self._processor.process_pages, waiting[:PAGES_AT_ONCE])
             return is_busy or len(waiting) > PAGES_AT_ONCE
-        except ChudaError:
-            # The ledger is locked or gone: what is kept stays kept, and pushes are refused until it is back.
-            await asyncio.sleep(_PAUSE_AFTER_TROUBLE_S)
+        except Exception as error:
+            # The ledger is locked or gone: what is kept stays kept, and pushes are refused until it is back. Nothing
+            # else may end the writer either, since it is the only one.
+            if not isinstance(error, ChudaError):
+                logging.getLogger(__name__).warning("pages wait: unforeseen %s", type(error).__name__)
+            await asyncio.sleep(self._pause_s)
             return True
 
 
@@ -103,6 +120,10 @@ def _merge(pages: Sequence[QueuedPage]) -> list[QueuedPage]:
                    min(page.received_us for page in same))
         for (channel, feed, _), same in merged.items()
     ]  # fmt: skip
+
+
+def _ended() -> ChudaError:
+    return ChudaError("the receiver is ending; push again")
 
 
 def _settle(batch: Sequence[_Waiting], trouble: ChudaError | None) -> None:

@@ -18,6 +18,7 @@ from chuda.stores.ledger.reading import (
     LINK_CLICKS,
     LINK_LOOKS,
     RECEIPTS,
+    RELEASE_RECORDS,
     REPLIES,
     SUPPRESSIONS,
     read_frame,
@@ -45,6 +46,8 @@ CREATE TABLE IF NOT EXISTS variant_click (plan_id VARCHAR, variant VARCHAR, link
     first_clicked_at TIMESTAMPTZ, last_clicked_at TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS batch_state (batch_id VARCHAR, plan_id VARCHAR, release_id VARCHAR, channel VARCHAR,
     state VARCHAR, size INTEGER, sent_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, attempts INTEGER);
+ALTER TABLE batch_state ADD COLUMN IF NOT EXISTS price_cny DECIMAL(8, 4);
+ALTER TABLE batch_state ADD COLUMN IF NOT EXISTS billing VARCHAR;
 CREATE TABLE IF NOT EXISTS message_exception (batch_id VARCHAR, position INTEGER, state VARCHAR, code VARCHAR,
     "at" TIMESTAMPTZ);
 CREATE TABLE IF NOT EXISTS suppression_recorded (token VARCHAR, scope VARCHAR, reason VARCHAR, source VARCHAR,
@@ -84,8 +87,12 @@ def mirror_ledger(connection: Any, ledger: Ledger) -> dict[str, int]:
             after = connection.execute(f"SELECT coalesce(max({key}), 0) FROM {table}").fetchone()[0]
             rows[table] = _append(connection, table, read_frame(source, query, {"after": after}))
         for table, query in _STATES:
+            frame = read_frame(source, query)
+            if table == "batch_state":
+                prices = _priced(read_frame(source, RELEASE_RECORDS))
+                frame = _by_approval(frame.join(prices, on="release_id", how="left"))
             connection.execute(f"DELETE FROM {table}")
-            rows[table] = _append(connection, table, _by_approval(read_frame(source, query)))
+            rows[table] = _append(connection, table, frame)
         rows["answer_sent"] = _write_answers(connection, source)
     rows["variant_click"] = _count_variant_clicks(connection)
     return rows
@@ -93,10 +100,7 @@ def mirror_ledger(connection: Any, ledger: Ledger) -> dict[str, int]:
 
 def _write_answers(connection: Any, source: Connection) -> int:
     """Answers to keywords, which no plan of the warehouse knows, message by message: what they cost."""
-    record = pl.col("channel_record")
-    connection.register("answer_batch", read_frame(source, ANSWERS).with_columns(
-        price_cny=record.str.json_path_match("$.price_cny_per_part"), billing=record.str.json_path_match("$.billing")
-    ).to_arrow())  # fmt: skip
+    connection.register("answer_batch", _priced(read_frame(source, ANSWERS)).to_arrow())
     connection.execute("DELETE FROM answer_sent")
     connection.execute(_ANSWERS_SQL, {"answers_of": ANSWERS_OF})
     connection.unregister("answer_batch")
@@ -112,10 +116,16 @@ def _count_variant_clicks(connection: Any) -> int:
     return int(connection.execute("SELECT count(*) FROM variant_click").fetchone()[0])
 
 
+def _priced(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same with what a part costs, and when, on the channel that a release leaves through, for its record."""
+    record = pl.col("channel_record")
+    return frame.with_columns(
+        price_cny=record.str.json_path_match("$.price_cny_per_part"), billing=record.str.json_path_match("$.billing")
+    ).drop("channel_record")
+
+
 def _by_approval(frame: pl.DataFrame) -> pl.DataFrame:
     """The same with every release under the id it was planned and approved by, whatever channel took it over."""
-    if "release_id" not in frame.columns:
-        return frame
     return frame.with_columns(pl.col("release_id").str.replace(STAND_IN, ""))
 
 

@@ -32,6 +32,7 @@ from chuda.stores.ledger.feedback import (
     last_message_to,
     tokens_of_batches,
 )
+from chuda.stores.ledger.notices import NOTICE_ID
 from chuda.stores.ledger.queue import (
     QueuedPage,
     Reject,
@@ -245,7 +246,16 @@ def _find_members(work: _Work, items: Sequence[QueuedReceipt | QueuedClick]) -> 
     named = [(item, parse_message_id(item.message_id), _batch_of(item)) for item in items]
     wanted = {place[0] for _, place, _ in named if place} | {batch_id for _, _, batch_id in named if batch_id}
     tokens = tokens_of_batches(work.connection, wanted) if wanted else {}
-    return [_in_batch(tokens, place, batch_id, item.token) or _by_time(work, item) for item, place, batch_id in named]
+    return [
+        _in_batch(tokens, place, batch_id, item.token) or _notice(item, place) or _by_time(work, item)
+        for item, place, batch_id in named
+    ]
+
+
+def _notice(item: QueuedReceipt | QueuedClick, place: tuple[str, int] | None) -> Member | None:
+    """A notice, which another ledger knows: whether the number is its own is looked at when it is settled by this."""
+    is_notice = place is not None and place[1] == 0 and NOTICE_ID.fullmatch(place[0])
+    return Member(place[0], 0, "") if place and is_notice and isinstance(item, QueuedReceipt) else None
 
 
 def _batch_of(item: QueuedReceipt | QueuedClick) -> str:

@@ -141,6 +141,7 @@ def make_app(receiver: Receiver, redirector: Redirector | None = None, link_path
         writing = asyncio.create_task(receiver.writer.run())
         yield
         writing.cancel()
+        await asyncio.wait([writing])  # who still waits for an answer gets one
 
     routes = [Route("/push/{secret}/{channel}/{feed}", receiver.take, methods=["POST"])]
     if redirector is not None:

@@ -1,7 +1,9 @@
 """Following own short links: `GET /<code>` is recorded on disk, then answered with where the link leads.
 
-A code that is nobody's and one that may lead nowhere any more get the same 404. The answer holds the
-target as it was approved and nothing of who asked; of the visitor nothing is kept but what their browser calls itself.
+A code that is nobody's and one that may lead nowhere any more get the same 404. Who asks for many codes that are
+nobody's hears 429 to those, and to those alone: behind the same address, a gateway's or a proxy's, others have a link
+that is theirs. The answer holds the target as it was approved and nothing of who asked; of the visitor nothing is kept
+but what their browser calls itself.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from tasks.feedback.items import CLICKS, QueuedClick, dump_items
 from tasks.feedback.scanners import Look, why_scanner
 
 MISSES_PER_MINUTE = 60
-"""Unknown codes one address may ask for: nobody mistypes so often, and people behind one gateway share theirs."""
+"""Unknown codes one address may ask for and hear 404: nobody mistypes so often."""
 _MOST_ADDRESSES = 10_000
 _HEADERS = {
     "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow",
@@ -44,7 +46,7 @@ class MissLimit:
     _left: OrderedDict[str, tuple[float, int]] = field(default_factory=OrderedDict)
 
     def is_spent(self, address: str, now_us: int) -> bool:
-        """Whether this address has to wait before it may ask again."""
+        """Whether this address has to wait before it hears of a miss again."""
         return self._budget(address, now_us) < 1
 
     def note(self, address: str, now_us: int) -> None:
@@ -70,17 +72,15 @@ class Redirector:
     misses: MissLimit = field(default_factory=MissLimit)
 
     async def follow(self, request: Request) -> Response:
-        """One look at a link: 302 once it is on disk, 404 if it leads nowhere, 429 to guessers, 503 without ledger."""
+        """One look at a link: 302 once it is on disk, 404 if it leads nowhere, 429 to guesses, 503 without ledger."""
         code, now_us = request.path_params["code"], to_us(self.clock.now())
-        address = _network(request.client.host if request.client else "")
-        if self.misses.is_spent(address, now_us):
-            return Response(status_code=429, headers={"Retry-After": "60"})
         try:
             found = await asyncio.to_thread(self._find, code) if CODE.fullmatch(code) else None
         except ChudaError:
             return Response(status_code=503, headers={"Retry-After": "5"})
-        if found is None or not is_allowed_target(found.target, self.targets.get(found.channel, ())):
-            self.misses.note(address, now_us)
+        if found is None:
+            return self._miss(_network(request.client.host if request.client else ""), now_us)
+        if not is_allowed_target(found.target, self.targets.get(found.channel, ())):
             return Response(status_code=404)
         try:
             if found.batch_id != PROOFS:
@@ -88,6 +88,12 @@ class Redirector:
         except (ChudaError, asyncio.QueueFull):
             return Response(status_code=503, headers={"Retry-After": "5"})
         return Response(status_code=302, headers={"Location": found.target, **_HEADERS})
+
+    def _miss(self, address: str, now_us: int) -> Response:
+        if self.misses.is_spent(address, now_us):
+            return Response(status_code=429, headers={"Retry-After": "60"})
+        self.misses.note(address, now_us)
+        return Response(status_code=404)
 
     def _find(self, code: str) -> FoundLink | None:
         with self.ledger.read() as connection:

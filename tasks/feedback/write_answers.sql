@@ -5,8 +5,8 @@ with member as (select *, unnest(range(size)) as position from answer_batch),
 
 final as (
     select
-        -- of <plan>-<release>-answers-<number>: the plan
-        regexp_replace(split_part(member.plan_id, $answers_of, 1), '-[0-9]+$', '') as plan_id,
+        -- of <plan>-<release>-answers-<number>, or <plan>-<release>~<stand-in>-answers-<number>: the plan
+        regexp_replace(split_part(member.plan_id, $answers_of, 1), '-[0-9]+(~[0-9]+)?$', '') as plan_id,
         member.campaign_id,
         substr(member.tokens, (32 * member.position + 1)::bigint, 32) as token,
         member.channel,

@@ -16,6 +16,7 @@ _STATES = ("planned", "intent", "accepted", "rejected", "not_sent", "unknown", "
            "cancelled", "delivered", "failed")  # fmt: skip
 _CHANNELS = "select channel from batch_state union select channel from plan_made"
 _NAMES: Mapping[str, Mapping[str, str]] = {
+    "channel_price": {},
     "plan_row": {},
     "message_row": {
         "channel": _CHANNELS,

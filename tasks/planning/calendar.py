@@ -12,9 +12,8 @@ from chuda.clock import to_us
 from chuda.message_types import COUNTING_TYPES
 from chuda.settings import Settings
 from chuda.stores.ledger import Connection, Ledger
-from chuda.stores.ledger.failover import origin_of
 from chuda.stores.ledger.progress import ReleaseProgress, release_progress
-from chuda.stores.ledger.releases import claimed_plan, find_control
+from chuda.stores.ledger.releases import claimed_plan, find_control, origin_of
 from chuda.windows import DailyWindow
 from tasks.compliance.rules import CAP_DAYS, WEEKLY_CAP
 from tasks.planning.figures import has_plans

@@ -8,11 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from flow_runs import ROOT, free_port, run_chuda, stage_environment
+
+from flows.cli import main
 
 ROWS = 6000
 
@@ -83,3 +86,37 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.returncode == 0, result.stdout + result.stderr
     (folder / "plan_id").write_text(result.stdout.split()[-1])
     return folder
+
+
+@pytest.fixture
+def workspace(planned: Path, tmp_path: Path) -> Path:
+    """A copy of the planned workspace, to be spoilt."""
+    return shutil.copytree(planned, tmp_path / "work")
+
+
+@pytest.fixture
+def run(
+    planned: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """The command line in the copied workspace, in this process: what it prints, and the code it ends with."""
+    before, arguments_before = dict(os.environ), sys.argv
+    # Prefect reads its folder once per process: it has to outlive this test.
+    variables_here = {**stage_environment(workspace, workspace / "home"), "PREFECT_HOME": str(planned / "prefect")}
+
+    def run_here(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        os.environ.update({**variables_here, **variables})
+        sys.argv = ["chuda", *arguments]
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, said.out, said.err)
+
+    yield run_here
+    sys.argv = arguments_before

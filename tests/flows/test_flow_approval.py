@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pyotp
-import pytest
-from flow_runs import run_chuda, stage_environment
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def workspace(planned: Path, tmp_path: Path) -> Path:
-    """A copy of the planned workspace, to be spoilt."""
-    return shutil.copytree(planned, tmp_path / "work")
-
-
-@pytest.fixture
-def run(workspace: Path) -> Run:
-    def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return run_chuda("--lang", "en", *arguments, **stage_environment(workspace, workspace / "home"))
-
-    return run_here
 
 
 def test_a_code_approves_once_and_the_shell_says_who(run, workspace):
@@ -35,10 +17,10 @@ def test_a_code_approves_once_and_the_shell_says_who(run, workspace):
     enrolled = json.loads(run("--json", "init", "--approver", "mei").stdout)
     assert len(enrolled["recovery_codes"]) == 10
     code = pyotp.TOTP(enrolled["secret"]).at(int(time.time()))
-    result = run("approve", plan_id, "--code", code)
+    result = run("--lang", "en", "approve", plan_id, "--code", code)
     assert result.returncode == 0, result.stderr
     assert "mei approved" in result.stdout
-    assert "approved by mei (totp)" in run("status", plan_id).stdout
+    assert "approved by mei (totp)" in run("--lang", "en", "status", plan_id).stdout
     assert enrolled["secret"] not in result.stdout + result.stderr
     raw = b"".join(path.read_bytes() for path in (workspace / "home").rglob("*") if path.is_file())
     assert enrolled["secret"].encode() not in raw
@@ -46,16 +28,16 @@ def test_a_code_approves_once_and_the_shell_says_who(run, workspace):
 
 def test_what_is_edited_after_approval_is_refused_by_name(run, workspace):
     plan_id = (workspace / "plan_id").read_text()
-    assert run("approve", plan_id).returncode == 0
+    assert run("--lang", "en", "approve", plan_id).returncode == 0
     campaign = workspace / "campaigns" / "demo_retail.yaml"
     campaign.write_text(campaign.read_text().replace("满199立减50元", "满199立减90元"))
-    refused = run("plan", str(campaign))
+    refused = run("--lang", "en", "plan", str(campaign))
     assert refused.returncode == 3
     assert f"was approved as plan {plan_id}" in refused.stderr
     assert "experiment.variants" in refused.stderr
     channel = workspace / "campaigns" / "channels" / "demo.yaml"
     channel.write_text(channel.read_text().replace("price_cny_per_part: 0.055", "price_cny_per_part: 0.075"))
-    voided = run("send", plan_id)
+    voided = run("--lang", "en", "send", plan_id)
     assert voided.returncode == 3
     assert "(price_cny_per_part)" in voided.stderr
     assert "is void" in voided.stderr

@@ -38,7 +38,6 @@ START = datetime(2026, 11, 20, 15, 0, tzinfo=BUSINESS_ZONE)
 PHONES = [f"{('13800', '13300', '18600', '16500')[n % 4]}{100_000 + n * 79:06d}" for n in range(12)]
 
 
-pytestmark = pytest.mark.xdist_group("flow_channels")  # one workspace for all of them
 HIDES = {"resend": {"share": 0.5, "after_seconds": [90, 300]}, "overbilled": 1.0}
 PEAKS = {"peaks": [{"from_hour": 9.25, "to_hour": 10.25, "factor": 15}], "filters": [{"words": ["优惠"], "share": 1.0}]}
 

@@ -17,7 +17,7 @@ from chuda.stores.marts import open_marts, read_rows
 from tests.server.server_numbers import database_texts, file_texts, joined, numbers_in, sample_numbers
 from tests.server.server_world import POOL, Server, Workspaces, wait_until
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("prefect-server")]
+pytestmark = pytest.mark.server
 
 WRITTEN: dict[str, dict[str, Any]] = {
     each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]

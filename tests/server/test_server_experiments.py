@@ -14,7 +14,7 @@ from flow_runs import ROOT
 from chuda.keys import create_keys
 from tests.server.server_world import Server
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("prefect-server")]
+pytestmark = pytest.mark.server
 _COME_BACK = """
 import sys
 from datetime import datetime

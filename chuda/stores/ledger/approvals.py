@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, text
 
-from chuda.stores.ledger.releases import Release
+from chuda.stores.ledger.releases import Release, origin_of
 
 SIMULATOR = "simulator"  # the method that is no second factor
 RELEASE_GAP_US = 600 * 1_000_000
@@ -117,11 +117,28 @@ def find_approval(connection: Connection, release_id: str) -> Approval | None:
 
 
 def void(connection: Connection, release: Release, reason: str, now_us: int) -> bool:
-    """Take an approval back because something changed after it; returns whether there was one."""
-    done = connection.execute(text("DELETE FROM approval WHERE release_id = :id"), {"id": release.release_id})
+    """Take an approval back because something changed after it, that of the release and all that stands in for it.
+
+    Returns:
+        Whether there was one.
+    """
+    done = connection.execute(text(_VOID), {"plan": release.plan_id, **_family(release.release_id)})
     if done.rowcount:
         record_event(connection, ApprovalEvent(release.plan_id, release.release_id, "voided", "", reason, now_us))
     return bool(done.rowcount)
+
+
+_IN_FAMILY = "(release_id = :origin OR release_id LIKE :stand_ins)"
+_VOID = f"""
+DELETE FROM approval WHERE release_id = :origin
+OR release_id IN (SELECT release_id FROM release WHERE plan_id = :plan AND {_IN_FAMILY})
+"""
+
+
+def _family(release_id: str) -> dict[str, str]:
+    """A release and what stands in for it, in the plan's releases."""
+    origin = origin_of(release_id)
+    return {"origin": origin, "stand_ins": f"{origin}~%"}
 
 
 def is_approved(connection: Connection, release: Release, now_us: int) -> bool:
@@ -139,6 +156,20 @@ def is_finished(connection: Connection, release_id: str) -> bool:
 _FINISHED = """
 SELECT (SELECT count(*) FROM release WHERE release_id = :id),
        (SELECT count(*) FROM batch WHERE release_id = :id AND state IN ('planned', 'not_sent', 'intent', 'unknown'))
+"""
+
+
+def is_family_finished(connection: Connection, release_id: str) -> bool:
+    """Whether neither a sealed release nor what stands in for it has anything left that may be sent."""
+    sealed, still_open = connection.execute(text(_FAMILY_FINISHED), {"id": release_id, **_family(release_id)}).one()
+    return bool(sealed) and not still_open
+
+
+_FAMILY_FINISHED = f"""
+SELECT (SELECT count(*) FROM release WHERE release_id = :id),
+       (SELECT count(*) FROM batch WHERE state IN ('planned', 'not_sent', 'intent', 'unknown') AND release_id IN (
+            SELECT release_id FROM release
+            WHERE plan_id = (SELECT plan_id FROM release WHERE release_id = :id) AND {_IN_FAMILY}))
 """
 
 
@@ -164,15 +195,16 @@ def _covers(approval: Approval, release: Release) -> bool:
 
 
 def _last_start_before(connection: Connection, release: Release) -> int | None:
-    """When the latest of the plan's other releases started, for a release that has not started itself."""
-    return connection.execute(text(_LAST_START), {"id": release.release_id, "plan": release.plan_id}).scalar()
+    """When the latest of the plan's other releases started, for one that has not started through any channel."""
+    return connection.execute(text(_LAST_START), {"plan": release.plan_id, **_family(release.release_id)}).scalar()
 
 
-_LAST_START = """
+_LAST_START = f"""
 SELECT max(started_us) FROM (
     SELECT (SELECT min(a.intent_us) FROM attempt a WHERE a.release_id = r.release_id) AS started_us
     FROM release r
-    WHERE r.plan_id = :plan AND r.release_id <> :id
-        AND NOT EXISTS (SELECT 1 FROM attempt own WHERE own.release_id = :id)
+    WHERE r.plan_id = :plan AND NOT {_IN_FAMILY}
+        AND NOT EXISTS (SELECT 1 FROM attempt own WHERE own.release_id IN (
+            SELECT release_id FROM release WHERE plan_id = :plan AND {_IN_FAMILY}))
 ) AS started
 """

@@ -8,36 +8,23 @@ holds for it: the records of the channels that may stand in are part of what was
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, replace
 
 from sqlalchemy import Connection, text
 
 from chuda.stores.ledger.approvals import (
+    Approval,
     ApprovalEvent,
+    approve,
     digest_release,
     extend_approval,
     find_approval,
     is_approved,
     record_event,
 )
-from chuda.stores.ledger.releases import Release, find_control, find_release, insert_release
+from chuda.stores.ledger.releases import STAND_IN as STAND_IN
+from chuda.stores.ledger.releases import Release, find_control, find_release, insert_release, origin_of
 from chuda.stores.ledger.states import OPEN, quoted
-
-STAND_IN = r"~(\d+)$"
-"""What the id of a stand-in ends in, behind the id of the release it was made of."""
-_STAND_IN = re.compile(STAND_IN)
-
-
-def origin_of(release_id: str) -> str:
-    """The approved release that a release is, or was made of."""
-    return _STAND_IN.sub("", release_id)
-
-
-def rank_of(release_id: str) -> int:
-    """0 for an approved release, n for the one of its n-th stand-in."""
-    found = _STAND_IN.search(release_id)
-    return int(found[1]) if found else 0
 
 
 def family_of(connection: Connection, release_id: str) -> list[str]:
@@ -102,7 +89,20 @@ AND NOT EXISTS (SELECT 1 FROM receipt r WHERE r.batch_id = batch.batch_id)
 def _put_on_record(connection: Connection, origin: Release, target: Release) -> None:
     if find_release(connection, target.release_id) is None:
         insert_release(connection, target)
+    extend_to_stand_ins(connection, origin)
+
+
+def approve_family(connection: Connection, origin: Release, approval: Approval) -> None:
+    """Record the approval of a release; it holds for its stand-ins on record too, and for those still to come."""
+    approve(connection, approval, origin.plan_id)
+    extend_to_stand_ins(connection, origin)
+
+
+def extend_to_stand_ins(connection: Connection, origin: Release) -> None:
+    """Let the approval of a release hold for those of its stand-ins that are on record."""
     approval = find_approval(connection, origin.release_id)
-    if approval is not None:
-        extended = replace(approval, release_id=target.release_id, release_digest=digest_release(target))
-        extend_approval(connection, asdict(extended))
+    for target in stand_ins(origin):
+        if approval is not None and find_release(connection, target.release_id) is not None:
+            digest = digest_release(target)
+            extended = replace(approval, release_id=target.release_id, release_digest=digest)
+            extend_approval(connection, asdict(extended))

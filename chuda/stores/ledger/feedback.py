@@ -15,7 +15,7 @@ from chuda.stores.ledger.releases import split_tokens
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRow:
-    """One receipt; a message that is not ours has an empty batch id and position -1."""
+    """One receipt; a notice has its own id for a batch id, a message that is not ours an empty one and position -1."""
 
     channel: str
     batch_id: str
@@ -179,14 +179,16 @@ def tokens_of_batches(connection: Connection, batch_ids: Iterable[str]) -> dict[
 
 
 def last_message_to(connection: Connection, token: str, channel: str, at_us: int, within_us: int) -> Member | None:
-    """The last message to a person that left through a channel in the time before a moment.
+    """The last message to a person that may have left through a channel in the time before a moment.
 
+    What the channel provably did not send is none of its receipts' message; what was concluded from a query may be.
     Looks through the batches of that time: for single events that name no message, not for whole feeds.
     """
     rows = connection.execute(
         text("SELECT b.batch_id, b.tokens FROM attempt a JOIN batch b ON b.batch_id = a.batch_id "
              "JOIN release r ON r.release_id = a.release_id WHERE r.channel = :channel "
-             "AND a.intent_us BETWEEN :since AND :at AND b.tokens LIKE :token ORDER BY a.intent_us DESC"),
+             "AND a.intent_us BETWEEN :since AND :at AND b.tokens LIKE :token "
+             "AND (coalesce(a.outcome, 'unknown') <> 'not_sent' OR a.code = 'absent') ORDER BY a.intent_us DESC"),
         {"channel": channel, "since": at_us - within_us, "at": at_us, "token": f"%{token}%"},
     )  # fmt: skip
     for row in rows:
@@ -194,6 +196,16 @@ def last_message_to(connection: Connection, token: str, channel: str, at_us: int
         if token in members:
             return Member(row.batch_id, members.index(token), token)
     return None
+
+
+def reported_notices(connection: Connection, notice_ids: Iterable[str]) -> set[tuple[str, str]]:
+    """Of these notices, those of which there is a receipt, each with the token of the number that it names."""
+    rows = connection.execute(
+        text(f"SELECT DISTINCT r.batch_id, r.token FROM {each_of(connection)} "
+             "JOIN receipt r ON r.batch_id = t.value AND r.position = 0"),
+        {"values": json.dumps(sorted(notice_ids))},
+    )  # fmt: skip
+    return {(row.batch_id, row.token) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

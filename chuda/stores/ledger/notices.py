@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import Connection, text
+
+NOTICE_ID = re.compile("n[0-9a-f]{20}")
+"""What the id of a notice looks like; no batch has such a one."""
 
 
 @dataclass(frozen=True, slots=True)

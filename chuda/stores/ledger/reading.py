@@ -20,6 +20,7 @@ BATCHES = (
     {"batch_id": _TEXT, "plan_id": _TEXT, "release_id": _TEXT, "channel": _TEXT, "state": _TEXT, "size": _INT,
      "sent_at": _INT, "accepted_at": _INT, "attempts": _INT},
 )  # fmt: skip
+RELEASE_RECORDS = ("SELECT release_id, channel_record FROM release", {"release_id": _TEXT, "channel_record": _TEXT})
 EXCEPTIONS = ("SELECT batch_id, position, state, code, at_us AS at FROM message_exception",
               {"batch_id": _TEXT, "position": _INT, "state": _TEXT, "code": _TEXT, "at": _INT})  # fmt: skip
 COMPLAINTS = (

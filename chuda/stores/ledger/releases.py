@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,10 @@ from chuda.stores.ledger.states import OPEN, before, quoted
 
 ANSWERS_OF = "-answers-"
 """Between the release whose keyword was replied to and what makes its answers a plan of their own."""
+
+STAND_IN = r"~(\d+)$"
+"""What the id of a stand-in (failover.py) ends in, behind the id of the release it was made of."""
+_STAND_IN = re.compile(STAND_IN)
 
 # States in which a message still counts towards a person's weekly cap.
 COUNTING_STATES = ("planned", "intent", "not_sent", "accepted", "unknown", "unconfirmed")
@@ -67,6 +72,17 @@ class Control:
     reason: str
     by: str
     at_us: int = 0
+
+
+def origin_of(release_id: str) -> str:
+    """The approved release that a release is, or was made of."""
+    return _STAND_IN.sub("", release_id)
+
+
+def rank_of(release_id: str) -> int:
+    """0 for an approved release, n for the one of its n-th stand-in."""
+    found = _STAND_IN.search(release_id)
+    return int(found[1]) if found else 0
 
 
 def split_tokens(joined: str) -> list[str]:

@@ -54,13 +54,15 @@ with final as (
         message.receipt_parts::int as receipt_parts,
         -- what a mode bills: parts the provider took, or parts that arrived
         ((message.state in ('accepted', 'delivered', 'failed')
-            and (plan.billing <> 'delivered' or message.state = 'delivered'))::int
-            * message.parts::int * plan.price_cny)::decimal(18, 4) as cost_cny,
+            and (coalesce(price.billing, plan.billing) <> 'delivered' or message.state = 'delivered'))::int
+            * message.parts::int * coalesce(price.price_cny, plan.price_cny))::decimal(18, 4) as cost_cny,
         ((message.state in ('accepted', 'delivered', 'failed')
-            and (plan.billing = 'delivered' or message.state = 'delivered'))::int
-            * message.parts::int * plan.price_cny)::decimal(18, 4) as cost_other_mode_cny
+            and (coalesce(price.billing, plan.billing) = 'delivered' or message.state = 'delivered'))::int
+            * message.parts::int * coalesce(price.price_cny, plan.price_cny))::decimal(18, 4) as cost_other_mode_cny
     from kept.message_row as message
     inner join kept.plan_row as plan using (plan_no)
+    left join kept.channel_price as price
+        on price.plan_no = message.plan_no and price.channel = message.channel::varchar
 )
 
 select * from final

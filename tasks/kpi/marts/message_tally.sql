@@ -74,12 +74,16 @@ final as (
         parts_unknown,
         receipt_parts,
         receipt_parts_delivered,
-        case when plan.billing = 'delivered' then parts_delivered else parts end * plan.price_cny as cost_cny,
-        case when plan.billing = 'delivered' then parts else parts_delivered end * plan.price_cny as cost_other_mode_cny,
+        if(coalesce(price.billing, plan.billing) = 'delivered', parts_delivered, parts)
+            * coalesce(price.price_cny, plan.price_cny) as cost_cny,
+        if(coalesce(price.billing, plan.billing) = 'delivered', parts, parts_delivered)
+            * coalesce(price.price_cny, plan.price_cny) as cost_other_mode_cny,
         case when plan.is_orders_known then revenue_cny end as revenue_cny,
         case when plan.is_orders_known then window_revenue_cny end as window_revenue_cny
     from counted
     inner join kept.plan_row as plan using (plan_no)
+    left join kept.channel_price as price
+        on price.plan_no = counted.plan_no and price.channel = counted.channel::varchar
     where plan.message_type <> 'test'  -- test phones are nobody's customers; the bill counts them by itself
 )
 

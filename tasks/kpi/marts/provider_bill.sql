@@ -27,7 +27,7 @@ charged as (
     from message_tally
     union all by name
     select
-        plan_id, channel, sent_at as sent_hour, sent_at as first_sent_at, accepted as submitted, parts,
+        plan_id, channel, billing, sent_at as sent_hour, sent_at as first_sent_at, accepted as submitted, parts,
         coalesce(parts_delivered, 0) as parts_delivered, 0 as parts_unknown, cost_cny, cost_other_mode_cny
     from answer_tally
 ),
@@ -36,7 +36,7 @@ counted as (
     select
         business_day(tally.sent_hour) as day,
         tally.channel,
-        plan.billing,
+        coalesce(tally.billing, price.billing, plan.billing) as billing,
         sum(tally.submitted)::bigint as messages,
         sum(tally.parts)::bigint as our_parts_submitted,
         sum(tally.parts_delivered)::bigint as our_parts_delivered,
@@ -47,6 +47,7 @@ counted as (
         sum(tally.cost_other_mode_cny)::decimal(18, 4) as cost_other_mode_cny
     from charged as tally
     inner join plan_in_force as plan using (plan_id)
+    left join kept.channel_price as price on price.plan_id = tally.plan_id and price.channel = tally.channel
     where tally.submitted > 0 and tally.first_sent_at is not null
     group by all
 ),

@@ -27,10 +27,28 @@ incremental as (
     group by campaign_id, variant
 ),
 
+linked as (
+    select plan_id, campaign_id
+    from plan_in_force
+    where click_tracking = 'per_variant' and channel in (select channel from link_click_received)
+),
+
+followed as (
+    select linked.campaign_id, variant_click.variant, sum(variant_click.clicks)::bigint as link_clicks
+    from variant_click
+    inner join linked using (plan_id)
+    group by linked.campaign_id, variant_click.variant
+),
+
 summed as (
-    select measured.*, null::bigint as excluded, incremental.incremental_revenue_cny
+    select
+        measured.*,
+        case when campaign_id in (select campaign_id from linked) then coalesce(link_clicks, 0) end as link_clicks,
+        null::bigint as excluded,
+        incremental.incremental_revenue_cny
     from measured
     left join incremental using (campaign_id, variant)
+    left join followed using (campaign_id, variant)
 ),
 
 final as (

@@ -46,7 +46,9 @@ def warehouse(keys):
             "INSERT INTO plan_message (plan_id, token, parts, batch_id, position) VALUES ('p', ?, ?, 'b', ?)",
             [token, parts, position],
         )
-    connection.execute("INSERT INTO batch_state VALUES ('b', 'p', 'r', 'shop', 'accepted', 5, $1, $1, 1)", [FRIDAY])
+    connection.execute(
+        "INSERT INTO batch_state VALUES ('b', 'p', 'r', 'shop', 'accepted', 5, $1, $1, 1, NULL, NULL)", [FRIDAY]
+    )
     for position, state in ((2, "rejected"), (3, "unknown")):
         connection.execute("INSERT INTO message_exception VALUES ('b', ?, ?, '', ?)", [position, state, FRIDAY])
     for position, status in ((0, "delivered"), (1, "failed"), (4, "delivered")):
@@ -108,7 +110,9 @@ def send_through(warehouse, keys, channel):
             "INSERT INTO plan_message (plan_id, token, parts, batch_id, position) VALUES ('p', ?, 1, 'c', ?)",
             [keys.token(f"1390013900{position}"), position],
         )
-    warehouse.execute("INSERT INTO batch_state VALUES ('c', 'p', 'r', $2, 'accepted', 2, $1, $1, 1)", [FRIDAY, channel])
+    warehouse.execute(
+        "INSERT INTO batch_state VALUES ('c', 'p', 'r', $2, 'accepted', 2, $1, $1, 1, NULL, NULL)", [FRIDAY, channel]
+    )
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class Warehouse:
         run = self.connection
         run.execute("INSERT INTO plan_made (plan_id, campaign_id, channel, message_type) VALUES (?, ?, 'shop', ?)",
                     [plan_id, campaign_id, kind])  # fmt: skip
-        run.execute("INSERT INTO batch_state VALUES (?, ?, 'r', 'shop', 'accepted', ?, ?, ?, 1)",
+        run.execute("INSERT INTO batch_state VALUES (?, ?, 'r', 'shop', 'accepted', ?, ?, ?, 1, NULL, NULL)",
                     [plan_id, plan_id, len(rows), at, at])  # fmt: skip
         self._put("plan_message", ("plan_id", "token", "carrier", "province", "batch_id", "position"), rows)
         self._put("receipt_received", ("batch_id", "position", "status", "reported_at"), receipts)
@@ -170,7 +170,7 @@ def test_the_canary_is_one_percent_of_the_volume_or_of_the_audience_before_there
     connection = duckdb.connect()
     connection.execute((KPI_TESTS / "warehouse_tables.sql").read_text("utf-8"))
     connection.execute("INSERT INTO plan_made (plan_id, channel, message_type) VALUES ('h', 'shop', 'marketing')")
-    connection.execute("INSERT INTO batch_state VALUES ('h', 'h', 'r', 'shop', 'accepted', ?, ?, ?, 1)",
+    connection.execute("INSERT INTO batch_state VALUES ('h', 'h', 'r', 'shop', 'accepted', ?, ?, ?, 1, NULL, NULL)",
                        [volume, FRIDAY, FRIDAY])  # fmt: skip
     connection.execute("CREATE TABLE audience_eligible AS SELECT md5(i::varchar) AS token FROM range(1000) t(i)")
     connection.execute("CREATE TABLE audience_candidate AS SELECT * FROM audience_eligible")

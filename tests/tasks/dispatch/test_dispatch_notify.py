@@ -17,6 +17,7 @@ from chuda.records.business import BusinessRecord
 from chuda.records.channel import ChannelRecord
 from chuda.settings import Settings
 from chuda.stores.ledger import open_ledger
+from chuda.stores.ledger.feedback import ReceiptRow, append_events
 from chuda.stores.ledger.notices import notice_counts
 from chuda.stores.ledger.suppression import Suppression, suppress
 from tasks.content.context import load_content_reference
@@ -180,6 +181,17 @@ def test_an_unknown_outcome_is_asked_about_and_never_sent_again(ledger, keys, cl
     desk.wait(seconds=61)
     assert asyncio.run(desk.notifier.settle()) == {"accepted": 1}
     assert desk.provider.calls == 1
+
+
+def test_a_receipt_settles_the_notice_of_its_number_and_nobody_has_to_be_asked(ledger, keys, clock, tmp_path):
+    desk = Desk(ledger, keys, clock, tmp_path, FakeProvider(answer=lambda _n, _b, _m: UNKNOWN))
+    for phone in phones(2):
+        desk.send(phone)
+    mine = keys.token(phones(1)[0])
+    with ledger.write() as connection:
+        append_events(connection, [ReceiptRow("codes", f"n{n}", 0, mine, "failed", "E:1", 1, 0, 0) for n in range(2)])
+    assert asyncio.run(desk.notifier.settle()) == {"accepted": 1}
+    assert desk.counts() == {"accepted": 1, "unknown": 1}, "the second receipt names another's number"
 
 
 @pytest.mark.parametrize(("definitive", "state"), [(True, "not_sent"), (False, "unknown")])

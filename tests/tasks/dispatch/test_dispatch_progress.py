@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,8 @@ from chuda.stores.ledger.approvals import void
 from chuda.stores.ledger.releases import Control, set_control
 from chuda.workspace import Workspace
 from tasks.dispatch.progress import read_standing
+from tasks.dispatch.sender import SendReport
+from tasks.dispatch.stage import show_until_done
 
 SECOND_US = 1_000_000
 
@@ -114,3 +117,25 @@ def test_what_prefect_is_shown_holds_counts_rate_and_finish_and_nobody(workspace
     assert "| unknown | 0 |" in said
     assert "expected finish 2026-11-20 10:01" in said
     assert not any(phone in said for phone in phones(100))
+
+
+def test_a_display_that_fails_once_goes_on_and_never_stops_the_sending():
+    shown = []
+
+    async def show() -> None:
+        shown.append(1)
+        if len(shown) == 1:
+            raise ConnectionError
+
+    async def run() -> list[SendReport]:
+        async def send() -> list[SendReport]:
+            while len(shown) < 3:
+                await asyncio.sleep(0)
+            return [SendReport("done")]
+
+        sending = asyncio.create_task(send())
+        await show_until_done(sending, "p1", show, every_s=0.01)
+        return await sending
+
+    assert asyncio.run(asyncio.wait_for(run(), 5)) == [SendReport("done")]
+    assert len(shown) == 4, "once more at its end"

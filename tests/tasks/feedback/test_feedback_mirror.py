@@ -136,3 +136,32 @@ def test_answers_to_keywords_reach_the_warehouse_message_by_message_with_their_p
         ("p1", "autumn", n, keys.token(phones(3)[n]), state, "1.00", "0.0550", "delivered")
         for n, state in enumerate(["planned", "suppressed", "planned"])
     ]
+
+
+def test_a_batch_has_the_price_of_the_channel_it_leaves_through_under_the_release_that_was_approved(
+    any_ledger, keys, warehouse
+):
+    own = '{"price_cny_per_part": "0.05", "billing": "submitted"}'
+    other = '{"price_cny_per_part": "0.0725", "billing": "delivered"}'
+    put_release(any_ledger, keys, OPENS, people=phones(1), channel_record=own)
+    put_release(any_ledger, keys, OPENS, people=phones(1), number="1~1", channel="other", channel_record=other)
+    put_release(any_ledger, keys, OPENS, people=phones(1), number=2)
+    warehouse.execute(
+        "CREATE TABLE batch_state (batch_id VARCHAR, plan_id VARCHAR, release_id VARCHAR, channel VARCHAR, "
+        "state VARCHAR, size INTEGER, sent_at TIMESTAMPTZ, accepted_at TIMESTAMPTZ, attempts INTEGER)"
+    )
+    warehouse.execute("INSERT INTO batch_state (batch_id) VALUES ('of a warehouse before there were prices')")
+    mirror_ledger(warehouse, any_ledger)
+    rows = warehouse.execute(
+        "SELECT batch_id, release_id, channel, price_cny::varchar, billing FROM batch_state ORDER BY batch_id"
+    ).fetchall()
+    assert rows == [
+        ("p1-1-0", "p1-1", "demo", "0.0500", "submitted"), ("p1-1~1-0", "p1-1", "other", "0.0725", "delivered"),
+        ("p1-2-0", "p1-2", "demo", None, None),
+    ]  # fmt: skip
+
+
+def test_the_answers_to_what_a_stand_in_sent_are_the_plan_s(any_ledger, keys, warehouse):
+    put_release(any_ledger, keys, OPENS, people=phones(1), plan_id="p-7-2~1-answers-1f", message_type="coupon_reply")
+    mirror_ledger(warehouse, any_ledger)
+    assert warehouse.execute("SELECT plan_id FROM answer_sent").fetchall() == [("p-7",)]

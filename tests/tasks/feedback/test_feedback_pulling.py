@@ -17,7 +17,7 @@ from chuda.providers.generic import GenericProvider
 from chuda.providers.protocol import ClickEvent, Page, ReceiptEvent, ReplyEvent
 from chuda.stores.ledger import open_ledger
 from chuda.stores.ledger.complaints import list_complaints
-from chuda.stores.ledger.feedback import close_unanswered
+from chuda.stores.ledger.feedback import close_unanswered, reported_notices
 from chuda.stores.ledger.queue import open_rejects, waiting_pages
 from chuda.stores.ledger.releases import state_counts
 from chuda.stores.ledger.suppression import remember_alternates, suppressed_among
@@ -158,6 +158,39 @@ def test_a_receipt_that_names_only_the_request_finds_its_member_and_one_with_not
     with ledger.read() as connection:
         found = connection.exec_driver_sql("SELECT position FROM receipt WHERE batch_id = 'p1-1-0' ORDER BY 1").all()
     assert [row[0] for row in found] == [1, 2], "a number that is another member's belongs to nobody's message"
+
+
+def test_a_receipt_with_nothing_but_a_number_is_never_of_a_message_that_was_provably_not_sent(
+    any_ledger, keys, clock, words
+):
+    put_release(any_ledger, keys, clock.now(), people=phones(4), batch_size=1)
+    now_us = to_us(clock.now())
+    tries = [  # newest last, each to its own person; the last person's first message may have arrived, the next did not
+        ("p1-1-0", 1, "'not_sent'", "'ConnectError'"), ("p1-1-1", 1, "'not_sent'", "'absent'"),
+        ("p1-1-2", 1, "NULL", "NULL"), ("p1-1-3", 1, "'unknown'", "NULL"), ("p1-1-3", 2, "'not_sent'", "'429'"),
+    ]  # fmt: skip
+    with any_ledger.write() as connection:
+        for place, (batch_id, number, outcome, code) in enumerate(tries):
+            connection.exec_driver_sql(
+                "INSERT INTO attempt (release_id, owner, epoch, size, parts, batch_id, number, intent_us, outcome, "
+                f"code) VALUES ('p1-1', 'me', 1, 1, 1, '{batch_id}', {number}, {now_us + place - 9}, {outcome}, {code})"
+            )
+    receipts = [ReceiptEvent("", phone, "delivered", "DELIVRD", 1, clock.now()) for phone in phones(4)]
+    assert pull(any_ledger, keys, clock, words, receipts=receipts)["unknown_messages"] == 1
+    with any_ledger.read() as connection:
+        found = connection.exec_driver_sql("SELECT batch_id FROM receipt WHERE position >= 0 ORDER BY 1").all()
+    assert [row[0] for row in found] == ["p1-1-1", "p1-1-2", "p1-1-3"]
+
+
+def test_a_receipt_for_a_notice_is_kept_under_its_id_once_and_is_no_unknown_message(any_ledger, keys, clock, words):
+    notice_id = f"n{7:020x}"
+    told = ReceiptEvent(f"{notice_id}.0", phones(1)[0], "delivered", "DELIVRD", 1, clock.now())
+    odd = [ReceiptEvent(f"{name}.0", phones(1)[0], "delivered", "", 1, clock.now()) for name in ("n1", "n" + "0" * 21)]
+    counts = pull(any_ledger, keys, clock, words, receipts=[told, told, *odd])
+    assert (counts["receipts"], counts["duplicates"], counts["unknown_messages"]) == (3, 1, 2)
+    with any_ledger.read() as connection:
+        found = reported_notices(connection, [notice_id, f"n{8:020x}"])
+    assert found == {(notice_id, keys.token(phones(1)[0]))}
 
 
 GOOD_REPLY = {"phone": "13800000000", "text": "R", "received_at": "2026-11-20T10:00:00+08:00"}

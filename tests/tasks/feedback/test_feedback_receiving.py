@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 import pytest
 from fakes import phones, put_release
 
-from chuda.errors import ProviderTrouble, UsageError
+from chuda.errors import ChudaError, ProviderTrouble, StoreTrouble, UsageError
 from chuda.providers.simulator.aliyun import receipt_push as aliyun_receipt
 from chuda.providers.simulator.aliyun import reply_push as aliyun_reply
 from chuda.providers.simulator.tencent import receipt_push as tencent_receipt
@@ -46,8 +48,8 @@ class Room:
 @pytest.fixture
 def serving(any_ledger, keys, clock, words):
     @asynccontextmanager
-    async def serve(writer_class=DurableWriter):
-        processor = Processor(any_ledger, clock, words)
+    async def serve(writer_class=DurableWriter, processor_class=Processor):
+        processor = processor_class(any_ledger, clock, words)
         app = make_app(Receiver(keys, clock, writer_class(any_ledger, processor), SECRET, ADAPTERS))
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app)
@@ -162,6 +164,61 @@ def test_what_could_not_be_kept_is_not_answered_as_if_it_were(serving):
         async with serving(Broken) as room:
             answer = await room.post([OPT_OUT])
             assert (answer.status_code, room.kept()) == (503, 0)
+
+    asyncio.run(go())
+
+
+class AwayAtFirst(Processor):
+    """A processor whose first looks at the ledger fail, each in its own way."""
+
+    troubles = (StoreTrouble("the ledger is away"), RuntimeError("unforeseen"))
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.looks = 0
+
+    def waiting(self, replies_only=False):
+        self.looks += 1
+        if self.looks <= len(self.troubles):
+            raise self.troubles[self.looks - 1]
+        return super().waiting(replies_only)
+
+
+def test_a_ledger_that_is_away_at_the_start_does_not_end_the_writer(serving, any_ledger):
+    def replies():
+        with any_ledger.read() as connection:
+            return connection.exec_driver_sql("SELECT count(*) FROM reply").scalar()
+
+    async def go():
+        async with serving(partial(DurableWriter, pause_s=0.01), AwayAtFirst) as room:
+            assert await until(lambda: room.processor.looks >= 2)
+            answer = await asyncio.wait_for(room.post([OPT_OUT]), 5)
+            assert (answer.status_code, room.kept()) == (200, 1)
+            assert await until(lambda: replies() == 1)
+
+    asyncio.run(go())
+
+
+def test_whoever_waits_when_the_writer_ends_is_refused_and_so_is_who_comes_later(ledger, keys, clock, words):
+    class Slow(DurableWriter):
+        def _write(self, batch):
+            assert is_released.wait(5)
+
+    is_released = threading.Event()
+
+    async def go():
+        writer = Slow(ledger, Processor(ledger, clock, words))
+        running = asyncio.create_task(writer.run())
+        waiting = [asyncio.create_task(writer.keep(None, []))]
+        await asyncio.sleep(0.01)  # the first is being written, the others are in the queue
+        waiting += [asyncio.create_task(writer.keep(None, [])) for _ in range(3)]
+        await asyncio.sleep(0)
+        running.cancel()
+        heard = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+        assert [type(each) for each in heard] == [ChudaError] * 4
+        with pytest.raises(ChudaError, match="again"):
+            await writer.keep(None, [])
+        is_released.set()
 
     asyncio.run(go())
 

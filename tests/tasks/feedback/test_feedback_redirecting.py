@@ -144,14 +144,33 @@ def test_a_proof_s_link_is_followed_and_never_counted(serving, any_ledger):
     assert not rows(any_ledger, "SELECT 1 FROM feed_page")
 
 
-def test_who_guesses_has_to_wait_and_nobody_else(serving, clock):
+def test_who_guesses_has_to_wait_and_nobody_else_not_even_behind_the_same_address(serving, clock):
+    def behind(client, address):
+        transport = httpx.ASGITransport(client._transport.app, client=(address, 40000))
+        return httpx.AsyncClient(transport=transport, base_url="http://cy.example", headers=PHONE)
+
+    async def status(client, code):
+        return (await client.get(f"/r/{code}")).status_code
+
     async def go():
         async with serving(misses=MissLimit(per_minute=3)) as client:
-            asked = [(await client.get(f"/r/Guess{n:05d}")).status_code for n in range(5)]
-            assert asked == [404, 404, 404, 429, 429]
-            assert (await client.get(f"/r/{CODES[0]}")).status_code == 429
+            guesser, other, neighbour = (behind(client, host) for host in ("2001:db8::1", "10.0.0.2", "2001:db8::2"))
+            assert [await status(guesser, f"Guess{n:05d}") for n in range(5)] == [404, 404, 404, 429, 429]
+            assert await status(neighbour, "Guess00006") == 429, "one visitor has a whole /64"
+            assert [await status(each, CODES[0]) for each in (guesser, neighbour, other)] == [302, 302, 302]
+            assert await status(guesser, CODES[3]) == 404
+            assert await status(other, "Guess00001") == 404
             await clock.sleep_until(clock.now() + timedelta(seconds=25))
-            assert (await client.get(f"/r/{CODES[0]}")).status_code == 302
+            assert await status(guesser, "Guess00007") == 404
+
+    asyncio.run(go())
+
+
+def test_a_link_that_may_lead_nowhere_any_more_is_no_guess(serving):
+    async def go():
+        async with serving(misses=MissLimit(per_minute=2)) as client:
+            assert [(await client.get(f"/r/{CODES[3]}")).status_code for _ in range(4)] == [404] * 4
+            assert [(await client.get(f"/r/Guess{n:05d}")).status_code for n in range(3)] == [404, 404, 429]
 
     asyncio.run(go())
 

@@ -32,7 +32,8 @@ class Life:
     def step(self) -> None:
         happenings: list[Callable[[], None]] = [
             self.plan, self.receipt, self.receipt, self.click, self.reply, self.order, self.touch, self.exception,
-            self.batch_moves, self.order_changes, self.erase, self.rollout, self.decide, self.suppress,
+            self.batch_moves, self.batch_stands_in, self.order_changes, self.erase, self.rollout, self.decide,
+            self.suppress,
         ]  # fmt: skip
         self.draw.choice(happenings)()
 
@@ -54,11 +55,13 @@ class Life:
             batch = f"b{self.batches}"
             state = self.draw.choice(STATES)
             at = opens + timedelta(hours=30 * place)
+            price, billing = self.draw.choice([(None, None), ("0.0500", "submitted"), ("0.0900", "delivered")])
             if self.draw.random() < 0.9:
                 self.world.put(
                     "batch_state",
                     {"batch_id": batch, "plan_id": plan, "state": state, "channel": self._channel(),
-                     "sent_at": at, "accepted_at": at if state == "accepted" else None},
+                     "sent_at": at, "accepted_at": at if state == "accepted" else None,
+                     "price_cny": price, "billing": billing},
                 )  # fmt: skip
             for position, person in enumerate(people[4 * place : 4 * place + 4]):
                 self.world.put(
@@ -114,6 +117,10 @@ class Life:
             state = self.draw.choice(["suppressed", "rejected", "cancelled", "expired"])
             self._sql("delete from message_exception where batch_id = ? and position = ?", batch, position)
             self.world.put("message_exception", {"batch_id": batch, "position": position, "state": state, "at": at})
+
+    def batch_stands_in(self) -> None:
+        self._sql("update batch_state set channel = ?, price_cny = 0.07, billing = 'delivered' where batch_id = ?",
+                  self._channel(), f"b{self.draw.randrange(self.batches + 1)}")  # fmt: skip
 
     def batch_moves(self) -> None:
         moved = self.draw.choice(["10 minute", "3 day"])

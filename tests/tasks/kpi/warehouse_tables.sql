@@ -14,7 +14,7 @@ create table plan_message (
 create table plan_exclusion (plan_id varchar, token varchar, reason varchar);
 create table batch_state (
     batch_id varchar, plan_id varchar, release_id varchar, channel varchar, state varchar, size int,
-    sent_at timestamptz, accepted_at timestamptz, attempts int
+    sent_at timestamptz, accepted_at timestamptz, attempts int, price_cny decimal(8, 4), billing varchar
 );
 create table answer_sent (
     plan_id varchar, campaign_id varchar, token varchar, channel varchar, batch_id varchar, position int, state varchar,
@@ -31,6 +31,11 @@ create table reply_received (
 create table click_received (
     click_id varchar, channel varchar, batch_id varchar, position int, token varchar, link varchar,
     clicked_at timestamptz
+);
+create table link_click_received (link_click_id bigint, channel varchar, link varchar, clicked_at timestamptz);
+create table variant_click (
+    plan_id varchar, variant varchar, link varchar, clicks bigint, first_clicked_at timestamptz,
+    last_clicked_at timestamptz
 );
 create table order_clean (
     order_id varchar, token varchar, paid_at timestamptz, amount decimal(12, 2), discount decimal(12, 2),
