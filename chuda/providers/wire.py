@@ -17,9 +17,11 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
 from yarl import URL
 
 from chuda.errors import ProviderTrouble
+from chuda.providers.leaving import is_allowed_to_leave
 from chuda.providers.protocol import MessageResult
 
 DEADLINE_S = 8.0
@@ -32,12 +34,34 @@ _LONGEST_PAUSE_S = 3600.0
 _KEEP_ALIVE_S = 5.0
 # Nothing of the request can have reached the provider.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_NEVER_CONNECTED = (
+
+
+class HeldBack(aiohttp.ClientConnectionError):
+    """The sender's last check said no: nothing was written."""
+
+
+_NOTHING_WRITTEN = (
+    HeldBack,
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientHttpProxyError,
     aiohttp.InvalidURL,
 )
+
+
+class CheckedRequest(aiohttp.ClientRequest):
+    """A request that asks the sender's last check when its connection is there, right before it is written."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Write the request.
+
+        Raises:
+            HeldBack: it was not to leave any more; the connection is kept for the next.
+        """
+        if not is_allowed_to_leave():
+            conn.release()
+            raise HeldBack
+        return await super().send(conn)
 
 
 class SafeTransport(httpx.AsyncBaseTransport):
@@ -84,13 +108,14 @@ class SafeTransport(httpx.AsyncBaseTransport):
             timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_S, sock_connect=_CONNECT_S),
             headers={"Accept-Encoding": "gzip, deflate"},
             cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=CheckedRequest,
             auto_decompress=False,
         )
         return self._session
 
 
 def _as_it_was(error: Exception) -> httpx.TransportError:
-    if isinstance(error, _NEVER_CONNECTED):
+    if isinstance(error, _NOTHING_WRITTEN):
         return httpx.ConnectError(type(error).__name__)
     return httpx.ReadError(type(error).__name__)
 
@@ -113,6 +138,8 @@ class ProviderClient(httpx.AsyncClient):
             body: the bytes to post.
         """
         if self._wire is None:
+            if not is_allowed_to_leave():
+                raise httpx.ConnectError(HeldBack.__name__)
             return await self.post(target, headers=headers, content=body)
         address = URL(f"{self._base}{target}", encoded=True)
         return await self._wire.exchange("POST", address, headers, body)

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from chuda.clock import Clock, from_us, to_us
 from chuda.errors import ChannelStopped, ChudaError
 from chuda.keys import Keys
+from chuda.providers.leaving import leaving_if
 from chuda.providers.protocol import MessageResult, OutgoingMessage, Provider, SendResult
 from chuda.sealing import unseal_messages
 from chuda.stores.ledger import Connection, Ledger
@@ -23,10 +24,10 @@ from chuda.stores.ledger.dispatching import Claim, Claims, Moment, claim, may_le
 from chuda.stores.ledger.leases import HeldElsewhere, Lease, acquire, give_back, still_held
 from chuda.stores.ledger.recording import OpenQuestion, RequestOutcome, adopt_orphans, open_questions, record
 from chuda.stores.ledger.releases import Release
-from chuda.stores.ledger.throttle import RateLimits
+from chuda.stores.ledger.throttle import RateLimits, refund
 from tasks.dispatch.health import HealthLines, pause_if_sick
 from tasks.dispatch.outcomes import message_id, settle_answer, settle_question
-from tasks.dispatch.sender_flight import RECORD_WITHIN_S, Flight, Gate, Pace
+from tasks.dispatch.sender_flight import RECORD_WITHIN_S, Flight, Gate, GivenBack, Pace, unused_parts
 
 LONGEST_WAIT_S = 0.5  # a pause or cancellation by another process acts within this time
 LONGEST_RETRY_AFTER_S = 3600.0
@@ -161,13 +162,14 @@ class Sender:
         finished = tuple(self._flight.outcomes)
         with self._ledger.write() as connection:
             moment = self._moment(connection)
-            record(connection, finished, to_us(moment.now))
+            self._record(connection, finished, to_us(moment.now))
             if finished and moment.store_us >= self._health_due_us:
                 pause_if_sick(connection, release, self._limits.health, to_us(moment.now))
                 self._health_due_us = moment.store_us + round(self._limits.health.every_s * 1e6)
             claims = claim(connection, lease, release, self._limits.rates(release.channel), moment, room)
         del self._flight.outcomes[: len(finished)]  # only now: a transaction that failed has recorded nothing
-        self._pace.count(len(finished))
+        stale = sum(isinstance(one, GivenBack) for one in finished)
+        self._pace.count(len(finished) - stale, stale)
         self._tell_progress(finished)
         if claims.wait_us is None or self._clock.kind == "simulated":
             return claims
@@ -175,17 +177,25 @@ class Sender:
         taken_us = to_us(self._clock.now()) - to_us(moment.now)
         return replace(claims, wait_us=max(0, claims.wait_us - taken_us))
 
+    def _record(self, connection: Connection, finished: Sequence[RequestOutcome], now_us: int) -> None:
+        record(connection, finished, now_us)
+        refund(connection, self._limits.rates(self._channel), unused_parts(finished))
+
     def _moment(self, connection: Connection) -> Moment:
         # Read inside the transaction: waiting for the lock must not carry a stale time past 21:00.
         now = self._clock.now()
         store_us = self._ledger.store_now_us(connection)
-        return Moment(now, store_us, to_us(now) if self._clock.kind == "simulated" else store_us)
+        throttle_us = to_us(now) if self._clock.kind == "simulated" else store_us
+        return Moment(now, store_us, throttle_us, self._pace.lead_us)
 
     async def _request(self, release: Release, one: Claim) -> RequestOutcome:
         async with self._wire:
-            if not await self._depart(release, one):
-                return RequestOutcome(one.batch_id, one.number, "not_sent", "stale_intent")
-            answer = await self._ask_to_send(one.batch_id, self._open(one, release))
+            messages = self._open(one, release)  # before the gate: after it every moment counts
+            await self._gate.pass_at(one)
+            with leaving_if(lambda: self._may_leave(release, one)) as leaving:
+                answer = await self._ask_to_send(one.batch_id, messages) if leaving.is_allowed() else None
+        if answer is None or leaving.was_held_back:
+            return GivenBack.of(one)
         self._requests += 1
         self._halt = answer.stop or self._halt
         if answer.retry_after_s:
@@ -197,15 +207,15 @@ class Sender:
         self._last_failure = outcome.code if is_failure else self._last_failure
         return outcome
 
-    async def _depart(self, release: Release, one: Claim) -> bool:
-        """Wait for the moment to leave; False if what was true at the claim is not now.
+    def _may_leave(self, release: Release, one: Claim) -> bool:
+        """Whether what was true at the claim is true now; asked at the gate and again right before the write.
 
-        The process was held up, the window has closed, or the provider asked for a pause, refused the account or
-        failed too often since.
+        If not, the process or its connection was held up, the window has closed, or the provider asked for a pause,
+        refused the account or failed too often since.
         """
-        now = await self._gate.pass_at(one)
+        now = self._clock.now()
         is_well = self._halt is None and self._failures < self._limits.give_up_after
-        return now is not None and is_well and now >= self._held_until and may_leave(release, now)
+        return self._gate.is_in_time(one, now) and is_well and now >= self._held_until and may_leave(release, now)
 
     async def _ask_to_send(self, batch_id: str, messages: Sequence[OutgoingMessage]) -> SendResult:
         try:
@@ -283,7 +293,7 @@ class Sender:
         await self._flight.wait(0)
         finished = tuple(self._flight.outcomes)
         with self._ledger.write() as connection:
-            record(connection, finished, to_us(self._clock.now()))
+            self._record(connection, finished, to_us(self._clock.now()))
         del self._flight.outcomes[: len(finished)]
         self._tell_progress(finished)
 

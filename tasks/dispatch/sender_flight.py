@@ -8,16 +8,22 @@ intent (`chuda.stores.ledger.dispatching.HORIZON_US`): what waits here is at mos
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Self
 
 from chuda.clock import Clock
 from chuda.stores.ledger.dispatching import HORIZON_US, Claim
 from chuda.stores.ledger.recording import RequestOutcome
+from chuda.stores.ledger.throttle import STALE_AFTER_US
 
-STALE_AFTER = timedelta(seconds=0.5)
+STALE_AFTER = timedelta(microseconds=STALE_AFTER_US)
 RECORD_WITHIN_S = 0.1  # an answer waits at most so long for its transaction
 _MOST_AHEAD = 1000
+_FIRST_LEAD_US, _LONGEST_LEAD_US, _LEAD_KEPT = 5_000, 400_000, 0.98
+_CAREFUL = timedelta(seconds=1)  # so long nothing more is claimed ahead
 # Late by less than a request's share of the rate: the next one need not be late as well.
 _CATCHES_UP = 0.9
 
@@ -31,6 +37,7 @@ class Pace:
         self._since = clock.now()
         self._answers = 0
         self._ahead = 0
+        self.lead_us = 0  # how long before its moment a request must be booked, learnt from those that came too late
 
     @property
     def most(self) -> int:
@@ -42,19 +49,36 @@ class Pace:
         """So many are left under way when more should be claimed: they last while that is done."""
         return self._on_wire - 1 + self._ahead // 2
 
-    def count(self, answers: int) -> None:
-        """Take note of answers; a simulated clock stands still meanwhile, and nothing is claimed ahead by it."""
+    def count(self, answers: int, stale: int = 0) -> None:
+        """Take note of answers, and of claims that came too late to leave: those waited too long for the wire.
+
+        A simulated clock stands still meanwhile, and nothing is claimed ahead by it.
+        """
         if self._clock.kind == "simulated":
             return
         self._answers += answers
+        if stale:
+            self._learn(self._clock.now())
+        else:
+            self.lead_us = int(self.lead_us * _LEAD_KEPT)
         seconds = (self._clock.now() - self._since).total_seconds()
         if seconds >= RECORD_WITHIN_S:
             self._ahead = min(_MOST_AHEAD, int(self._answers / seconds * HORIZON_US / 1e6))
             self._since, self._answers = self._clock.now(), 0
 
+    def _learn(self, now: datetime) -> None:
+        # Late for want of a free place on the wire if more was claimed than fits on it, else for want of time.
+        if self._ahead == 0:
+            self.lead_us = min(_LONGEST_LEAD_US, max(_FIRST_LEAD_US, self.lead_us * 2))
+        self._ahead, self._answers, self._since = 0, 0, now + _CAREFUL
+
 
 class Gate:
-    """Lets requests pass one by one at the rate: after a hold-up the late ones do not leave all at once."""
+    """Lets requests pass one by one at the rate, each near its own moment only.
+
+    What is later than its claim allows has lost its place: others may have booked since, in this process or another,
+    and to catch up beside them would exceed the account's rate. It is given back and booked anew.
+    """
 
     def __init__(self, clock: Clock, parts_per_second: float) -> None:
         self._clock = clock
@@ -67,11 +91,42 @@ class Gate:
         async with self._lock:
             await self._clock.sleep_until(max(one.leaves_at, self._opens_at))
             now = self._clock.now()
-            if now - one.leaves_at > STALE_AFTER:
+            if not self.is_in_time(one, now):
                 return None
             share = timedelta(seconds=one.parts / self._parts_per_second)
             self._opens_at = max(self._opens_at, now - share * _CATCHES_UP) + share
             return now
+
+    def is_in_time(self, one: Claim, now: datetime) -> bool:
+        """Whether a request may still use its booking; work takes no simulated time, only jumps count there."""
+        late_us = STALE_AFTER_US if self._clock.kind == "simulated" else one.late_us
+        return now - one.leaves_at <= timedelta(microseconds=late_us)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack(RequestOutcome):
+    """A claim that was not in time and did not leave; its batch is claimed anew."""
+
+    parts: int = 0
+    booked_on: date | None = None
+
+    @classmethod
+    def of(cls, one: Claim) -> Self:
+        """What a claim gives back; whether it counted for the day before is not known around midnight: then nothing."""
+        day = one.leaves_at.date()
+        is_sure = (one.leaves_at - timedelta(microseconds=HORIZON_US + _LONGEST_LEAD_US)).date() == day
+        return cls(
+            one.batch_id, one.number, "not_sent", "stale_intent", parts=one.parts, booked_on=day if is_sure else None
+        )
+
+
+def unused_parts(outcomes: Iterable[RequestOutcome]) -> Counter[date]:
+    """The parts given back, by the day whose limit they were counted for."""
+    unused: Counter[date] = Counter()
+    for one in outcomes:
+        if isinstance(one, GivenBack) and one.booked_on is not None:
+            unused[one.booked_on] += one.parts
+    return unused
 
 
 class Flight:

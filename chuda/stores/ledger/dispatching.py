@@ -29,7 +29,7 @@ from chuda.stores.ledger.releases import (
 )
 from chuda.stores.ledger.states import OPEN, before, quoted
 from chuda.stores.ledger.suppression import suppressed_among
-from chuda.stores.ledger.throttle import RateLimits, Throttle
+from chuda.stores.ledger.throttle import STALE_AFTER_US, RateLimits, Throttle
 from chuda.windows import QUEUE_MARGIN_MINUTES, DailyWindow, at_minute
 
 HORIZON_US = 100_000  # intents are committed at most this long before they leave
@@ -38,16 +38,20 @@ HORIZON_US = 100_000  # intents are committed at most this long before they leav
 @dataclass(frozen=True, slots=True)
 class Moment:
     """The present on the three clocks that matter: business time for the rules, the store's time for leases (a
-    simulated hour must not make a living owner look dead), and the throttle's (the store's, or the simulated one)."""
+    simulated hour must not make a living owner look dead), and the throttle's (the store's, or the simulated one).
+
+    `lead_us` is how long this sender takes from here to the gate: nothing is booked to leave sooner.
+    """
 
     now: datetime
     store_us: int
     throttle_us: int
+    lead_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One request that may leave at `leaves_at`: which members of which batch."""
+    """One request that may leave at `leaves_at`, or at most `late_us` later: which members of which batch."""
 
     batch_id: str
     number: int
@@ -55,6 +59,7 @@ class Claim:
     parts: int
     sealed: bytes = field(repr=False)
     leaves_at: datetime
+    late_us: int = STALE_AFTER_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,9 @@ def claim(
     if refusal is not None:
         return refusal
     throttle = Throttle(connection, limits, store_now_us, now.date())
-    wait_us = throttle.next_departure(store_now_us) - store_now_us
-    if wait_us > HORIZON_US:
-        return Claims(wait_us=wait_us - HORIZON_US // 2)
+    wait_us = throttle.next_departure(store_now_us + moment.lead_us) - store_now_us
+    if wait_us > HORIZON_US + moment.lead_us:
+        return Claims(wait_us=wait_us - moment.lead_us - HORIZON_US // 2)
     if not may_leave(release, now + timedelta(microseconds=wait_us)):
         return Claims(wait_us=HORIZON_US)  # it would leave after the window has closed
     ready, next_us = _ready_batches(connection, release, to_us(now), limit)
@@ -95,32 +100,39 @@ def claim(
     if not throttle.has_room_today(ready[0].parts):
         midnight = at_minute(now, 0) + timedelta(days=1)
         return Claims(stop="daily_limit", wait_us=to_us(midnight) - to_us(now))
-    started = _start(connection, lease, release, ready, throttle, now, store_now_us)
+    started = _start(connection, lease, release, ready, throttle, moment)
     throttle.save()
-    wait_us = throttle.next_departure(store_now_us) - store_now_us
+    wait_us = throttle.next_departure(store_now_us) - store_now_us - moment.lead_us
     return Claims(tuple(started), wait_us=wait_us - HORIZON_US // 2 if wait_us > HORIZON_US else None)
 
 
 def _start(
     connection: Connection, lease: Lease, release: Release, ready: Sequence[Row[tuple[object, ...]]],
-    throttle: Throttle, now: datetime, store_now_us: int,
+    throttle: Throttle, moment: Moment,
 ) -> list[Claim]:  # fmt: skip
+    now, soonest_us = moment.now, moment.throttle_us + moment.lead_us
     stopped = suppressed_among(connection, _members(ready), release.message_type)
     settled = _settled_positions(connection, ready, to_us(now))
     started: list[Claim] = []
     lost: list[dict[str, object]] = []
     empty: list[str] = []
     for row in ready:
-        delay_us = throttle.next_departure(store_now_us) - store_now_us
+        delay_us = throttle.next_departure(soonest_us) - moment.throttle_us
         leaves_at = now + timedelta(microseconds=delay_us)
-        if delay_us > HORIZON_US or not may_leave(release, leaves_at) or not throttle.has_room_today(row.parts):
+        if (
+            delay_us > HORIZON_US + moment.lead_us
+            or not may_leave(release, leaves_at)
+            or not throttle.has_room_today(row.parts)
+        ):
             break
         positions, lost_here = _remaining(row, settled.get(row.batch_id, set()), stopped)
         lost += [{"batch_id": row.batch_id, "position": position, "state": "suppressed", "code": "suppressed",
                   "at_us": to_us(now)} for position in lost_here]  # fmt: skip
         if positions:
-            throttle.book(store_now_us, row.parts)
-            started.append(Claim(row.batch_id, row.attempts + 1, positions, row.parts, bytes(row.sealed), leaves_at))
+            late_us = throttle.lateness_us(throttle.book(soonest_us, row.parts), row.parts)
+            started.append(
+                Claim(row.batch_id, row.attempts + 1, positions, row.parts, bytes(row.sealed), leaves_at, late_us)
+            )
         else:
             empty.append(row.batch_id)
     except_messages(connection, lost)

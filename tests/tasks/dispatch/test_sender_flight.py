@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from itertools import pairwise
 
@@ -11,12 +12,14 @@ from fakes import ACCEPTED, FakeProvider, phones, put_release
 
 from chuda.clock import FixedClock, RealClock
 from chuda.errors import ProviderTrouble
+from chuda.providers.leaving import is_allowed_to_leave
 from chuda.providers.protocol import MessageResult, SendResult
 from chuda.stores.ledger.dispatching import HORIZON_US, Claim
 from chuda.stores.ledger.recording import RequestOutcome
-from chuda.stores.ledger.releases import state_counts
+from chuda.stores.ledger.releases import Control, set_control, state_counts
+from chuda.stores.ledger.throttle import RateLimits, Throttle
 from tasks.dispatch.sender import ChannelLimits, Sender
-from tasks.dispatch.sender_flight import STALE_AFTER, Flight, Gate, Pace
+from tasks.dispatch.sender_flight import STALE_AFTER, Flight, Gate, GivenBack, Pace, unused_parts
 
 
 class Running(FixedClock):
@@ -85,6 +88,39 @@ def test_an_intent_that_grew_old_does_not_leave(friday_ten):
     one = claim_at(clock)
     clock.pass_by(STALE_AFTER.total_seconds() + 0.01)
     assert asyncio.run(Gate(clock, 100).pass_at(one)) is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "rate", "late_s"), [(10, 500, 0.016), (3, 500, 0.004), (1, 300, 0.004), (1, 1e6, 0.5)]
+)
+def test_who_has_a_claim_may_be_late_by_less_than_the_rate_and_one_request_allow(
+    ledger, friday_ten, parts, rate, late_s
+):
+    with ledger.write() as connection:
+        throttle = Throttle(connection, RateLimits("a", rate), 10**15, friday_ten.date())
+        late_us = throttle.lateness_us(throttle.book(10**15, parts), parts)
+    assert late_us == round(late_s * 1e6)
+
+
+@pytest.mark.parametrize(
+    ("parts", "rate"), [(10, 500), (3, 500), (1, 300), (1, 250), (20, 30_000), (1, 2_000), (1, 20_000)]
+)
+def test_all_that_may_be_late_being_late_no_second_sees_more_than_the_rate_and_one_request(
+    ledger, friday_ten, parts, rate
+):
+    start, begins = 10**15, 10**15 + 10**6
+    with ledger.write() as connection:
+        throttle = Throttle(connection, RateLimits("a", rate), start, friday_ten.date())
+        booked = []
+        while not booked or booked[-1][0] < start + 3 * 10**6:
+            departure = throttle.book(start, parts)
+            booked.append((departure, throttle.lateness_us(departure, parts)))
+    # The worst: what was booked before a second waits for it as long as it may, the rest is punctual.
+    seen = sum(parts for at, late in booked if begins - late <= at < begins + 10**6)
+    assert seen <= rate + parts
+    assert (len(booked) - 1) * parts / ((booked[-1][0] - start) / 1e6) >= rate * (
+        0.99 if rate <= 10_000 * parts else 0.95
+    )
 
 
 def test_a_flight_gives_back_every_outcome_and_keeps_what_broke(clock):
@@ -168,3 +204,80 @@ def test_what_was_claimed_waits_when_the_provider_asks_for_a_pause(ledger, keys)
     run(ledger, keys, provider, put(ledger, keys, 200), ChannelLimits(parts_per_second=1e6, max_in_flight=1))
     assert (moments[100] - moments[99]).total_seconds() >= 0.59
     assert provider.taken == dict.fromkeys(phones(200), 1)
+
+
+def test_what_was_late_gives_its_place_back_and_its_parts_to_the_day(ledger, keys):
+    """A stop between claim and gate: the requests are booked anew, and the day's count holds what really left."""
+
+    class HeldUp(FakeProvider):
+        async def send(self, batch_id, messages):
+            if self.calls == 5:
+                time.sleep(0.2)
+            return await super().send(batch_id, messages)
+
+    provider = HeldUp()
+    limits = ChannelLimits(parts_per_second=200, parts_per_day=50, account="acc")
+    assert run(ledger, keys, provider, put(ledger, keys, 50), limits).stop == "done"
+    assert provider.taken == dict.fromkeys(phones(50), 1)
+    with ledger.read() as connection:
+        stale = connection.exec_driver_sql("SELECT count(*) FROM attempt WHERE code = 'stale_intent'").scalar_one()
+        assert connection.exec_driver_sql("SELECT sum(parts) FROM day_quota").scalar_one() == 50
+    assert stale > 0
+
+
+def test_a_process_stopped_while_it_unseals_does_not_send_what_was_cancelled_meanwhile(ledger, keys):
+    class Stopped(Sender):
+        def _open(self, sealed, release):
+            with self._ledger.write() as connection:
+                set_control(connection, "p1", Control("cancelled", "why", "who"), 0)
+            time.sleep(0.6)
+            return super()._open(sealed, release)
+
+    provider, release = FakeProvider(), put(ledger, keys, 1)
+    sender = Stopped(ledger, keys, RealClock(), provider, ChannelLimits(parts_per_second=1e6), "me")
+    assert asyncio.run(sender.send(release)).stop == "cancelled"
+    assert provider.calls == 0
+
+
+def test_a_process_stopped_behind_the_gate_is_held_back_at_the_socket(ledger, keys):
+    class Slow(FakeProvider):
+        """Stands for an adapter: what it does before it writes takes long the first time."""
+
+        held_back = 0
+
+        async def send(self, batch_id, messages):
+            if not self.held_back:
+                time.sleep(0.6)
+            if is_allowed_to_leave():
+                return await super().send(batch_id, messages)
+            self.held_back += 1
+            return SendResult(MessageResult("not_sent", "ConnectError"))
+
+    provider = Slow()
+    limits = ChannelLimits(parts_per_second=1e6, give_up_after=1)  # it is no failure of the provider
+    assert run(ledger, keys, provider, put(ledger, keys, 1), limits).stop == "done"
+    assert (provider.held_back, provider.calls) == (1, 1)
+    with ledger.read() as connection:
+        codes = connection.exec_driver_sql("SELECT code FROM attempt ORDER BY number").scalars().all()
+    assert codes == ["stale_intent", ""]
+
+
+def test_who_comes_too_late_claims_less_ahead_and_books_earlier(friday_ten):
+    clock = Running(friday_ten)
+    pace = Pace(clock, 32)
+    clock.pass_by(0.5)
+    pace.count(1000)
+    pace.count(0, stale=3)
+    assert (pace.most, pace.lead_us) == (32, 0)  # they waited for a place on the wire
+    for lead_us in (5_000, 10_000):
+        pace.count(0, stale=1)
+        assert pace.lead_us == lead_us
+    for _ in range(2_000):
+        pace.count(1)
+    assert pace.lead_us == 0
+
+
+def test_nothing_is_given_back_to_a_day_that_may_not_be_its_own(friday_ten):
+    midnight = friday_ten.replace(hour=0) + timedelta(milliseconds=50)
+    claims = [Claim("b", 1, (0,), 7, b"", moment) for moment in (friday_ten, friday_ten, midnight)]
+    assert unused_parts(map(GivenBack.of, claims)) == {friday_ten.date(): 14}
