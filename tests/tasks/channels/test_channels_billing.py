@@ -94,6 +94,41 @@ def test_a_bill_with_the_right_parts_at_another_price_is_named_with_the_money(wa
     assert found.cny == Decimal("0.03")
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["b.0,,1,0.05"] * 3 + ["b.1,,1,0.05", "b.4,,2,0.1"], {"parts_differ": (1, 2)}),  # charged three times
+        (["b.0,,1,0.05", "b.1,,1,0.05", "b.4,,1,0.05", "b.4,,1,0.05"], {}),  # two parts, a line each
+        (["b.0,,1,", "b.1,,1,", "b.4,,2,", "b.9,,1,", "b.9,,1,"], {"not_ours": (1, 2)}),
+        (["b.0,,1,0.05", "b.1,,1,0.05", "b.4,,1,0.08", "b.4,,1,0.05"], {"price_differs": (1, 0)}),
+    ],
+)
+def test_what_a_message_is_billed_is_the_sum_of_its_lines(warehouse, keys, tmp_path, lines, expected):
+    assert explain(warehouse, keys, tmp_path, lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([("4", 1), ("4", 1)], {}),
+        ([("4", 2), ("4", 2)], {"parts_differ": (1, 2)}),
+        ([("4", 1), ("4", 1), ("9", 1), ("9", 1)], {"not_ours": (2, 2)}),
+    ],
+)
+def test_without_our_ids_a_person_with_more_lines_than_messages_has_messages_of_several_lines(
+    warehouse, keys, tmp_path, lines, expected
+):
+    told = [f"1380013800{n},{parts}" for n, parts in [("0", 1), ("1", 1), *lines]]
+    assert explain(warehouse, keys, tmp_path, told, head="手机号,条数\n") == expected
+
+
+def test_the_lines_of_a_person_with_several_messages_follow_their_parts(warehouse, keys, tmp_path):
+    columns = "(plan_id, token, parts, batch_id, position)"
+    warehouse.execute(f"INSERT INTO plan_message {columns} VALUES ('p', ?, 1, 'b', 5)", [keys.token("13800138004")])
+    told = [f"1380013800{n},1" for n in (0, 1, 4, 4, 4)]
+    assert explain(warehouse, keys, tmp_path, told, head="手机号,条数\n") == {}
+
+
 def test_the_bill_of_an_account_knows_the_messages_of_its_other_channels(warehouse, keys, tmp_path):
     send_through(warehouse, keys, "codes")
     mine = ["b.0,,1,", "b.1,,1,", "b.4,,2,"]
