@@ -150,6 +150,20 @@ def send_through(warehouse, keys, channel):
     )
 
 
+def test_an_answer_to_a_keyword_is_due_like_any_message(warehouse, keys, tmp_path):
+    for position, state in ((0, "accepted"), (1, "rejected")):
+        warehouse.execute(
+            "INSERT INTO answer_sent (plan_id, token, channel, batch_id, position, state, sent_at, parts) "
+            "VALUES ('p', ?, 'shop', 'a', ?, ?, ?, 2.00)",
+            [keys.token(f"1380013800{position}"), position, state, FRIDAY],
+        )
+    mine = ["b.0,,1,", "b.1,,1,", "b.4,,2,"]
+    assert explain(warehouse, keys, tmp_path, [*mine, "a.0,,2,"]) == {}
+    assert explain(warehouse, keys, tmp_path, mine) == {"not_billed": (1, -2)}
+    assert explain(warehouse, keys, tmp_path, [*mine, "a.0,,2,", "a.1,,2,"]) == {"not_accepted_but_billed": (1, 2)}
+    assert count_due(warehouse, "shop", DAY, "submitted").parts == 6
+
+
 @pytest.mark.parametrize(
     ("billing", "told", "beyond"),
     # Four parts are due and one is open when every submitted part is charged; by delivery three are due, one is open.
@@ -225,3 +239,36 @@ def test_parts_beyond_our_count_add_up(warehouse, keys, tmp_path):
     assert (
         sum_parts(reconcile_bill(warehouse, "shop", DAY, "submitted", Decimal("0.05"))) == 0
     )  # one too many, one missing
+
+
+def test_a_bill_without_headers_shows_no_number(tmp_path):
+    path = tmp_path / "bill.csv"
+    path.write_text("13800138000,b.0,1\n13800138001,b.1,1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"138\*\*\*\*8000, b\.0") as caught:
+        read_bill(path)
+    assert "13800138000" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fee", "read"),
+    [("0.50元", "0.5"), ("￥0.50", "0.5"), ("¥ 0.05", "0.05"), ('"1,234.5"', "1234.5"), ("0.15000000000000002", "0.15"),
+     ("5E-2", "0.05"), ("", None), (" ", None)],
+)  # fmt: skip
+def test_a_fee_is_read_however_money_is_written(tmp_path, fee, read):
+    path = tmp_path / "bill.csv"
+    path.write_text(f"{HEAD}b.0,,1,{fee}\n", encoding="utf-8")
+    assert read_bill(path)["fee_cny"].to_list() == [None if read is None else Decimal(read)]
+
+
+@pytest.mark.parametrize("fee", ["五毛", "0.05/条", "nan", "13800138000x"])
+def test_a_fee_that_is_no_amount_is_refused_with_its_line_and_not_shown(tmp_path, fee):
+    path = tmp_path / "bill.csv"
+    path.write_text(f"{HEAD}b.0,,1,0.05\nb.1,,1,{fee}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"bill\.csv:3: the fee") as caught:
+        read_bill(path)
+    assert fee not in str(caught.value)
+
+
+def test_an_empty_id_is_no_id_and_the_number_counts(warehouse, keys, tmp_path):
+    lines = [f'"{blank}",1380013800{n},{parts},' for n, parts, blank in ((0, 1, ""), (1, 1, " "), (4, 2, ""))]
+    assert explain(warehouse, keys, tmp_path, lines) == {}
