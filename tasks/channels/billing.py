@@ -13,6 +13,7 @@ import polars as pl
 
 from chuda.errors import UsageError
 from chuda.keys import Keys
+from chuda.phones import mask_phones
 from chuda.providers.protocol import DailyTotals
 from chuda.stores.warehouse import add_token_macro
 
@@ -106,7 +107,7 @@ def read_bill(path: Path) -> pl.DataFrame:
     """A bill file (CSV in UTF-8, or Excel; headers in Chinese or English) as line, message_id, phone, parts, fee_cny.
 
     Raises:
-        UsageError: it cannot be read, or a column is missing: which.
+        UsageError: it cannot be read, a column is missing (which), or a line's parts or fee are no number.
     """
     frame = _read(path)
     named = {_plain(name): name for name in frame.columns}
@@ -115,7 +116,7 @@ def read_bill(path: Path) -> pl.DataFrame:
         raise UsageError(
             f"{path.name}: a bill needs the parts ({_COLUMNS['parts'][1]}) and the message "
             f"({_COLUMNS['message_id'][1]}) or the number ({_COLUMNS['phone'][2]}) of each line; its columns are: "
-            + ", ".join(frame.columns)
+            + mask_phones(", ".join(frame.columns))  # without headers they are the first message's
         )
     parts = frame[found["parts"]].cast(pl.String).str.strip_chars().cast(pl.Int32, strict=False)
     bad = (parts.is_null() | (parts < 0)).arg_true()
@@ -124,7 +125,7 @@ def read_bill(path: Path) -> pl.DataFrame:
     return pl.DataFrame({
         "line": pl.int_range(1, frame.height + 1, dtype=pl.Int32, eager=True),
         "message_id": _column(frame, found["message_id"]), "phone": _column(frame, found["phone"]), "parts": parts,
-        "fee_cny": _column(frame, found["fee"]).cast(pl.Decimal(18, 4), strict=False),
+        "fee_cny": _fees(_column(frame, found["fee"]), path.name),
     })  # fmt: skip
 
 
@@ -144,7 +145,24 @@ def _plain(header: str) -> str:
 
 
 def _column(frame: pl.DataFrame, name: str | None) -> pl.Series:
-    return pl.Series([None] * frame.height, dtype=pl.String) if name is None else frame[name].cast(pl.String)
+    """A column as text, what is blank as null."""
+    if name is None:
+        return pl.Series([None] * frame.height, dtype=pl.String)
+    text = frame[name].cast(pl.String).str.strip_chars()
+    return text.set(text == "", None)
+
+
+def _fees(told: pl.Series, file: str) -> pl.Series:
+    """Fees in CNY; one that cannot be read would escape the comparison with the price, so it is refused."""
+    plain = told.str.replace_all(r"[元¥￥,，\s]", "")
+    # A spreadsheet writes 0.15 as 0.15000000000000002 and 0.00005 as 5E-5.
+    fees = plain.cast(pl.Float64, strict=False).round(4).cast(pl.Decimal(18, 4), strict=False)
+    bad = (told.is_not_null() & fees.is_null()).arg_true()
+    if len(bad):
+        raise UsageError(
+            f"{file}:{bad[0] + 2}: the fee is no amount in CNY (write 0.05); {len(bad)} lines are like that"
+        )
+    return fees
 
 
 def keep_bill(connection: Any, keys: Keys, channel: str, day: date, lines: pl.DataFrame, source: str) -> None:

@@ -35,12 +35,11 @@ def judge_stage(
 def _judge_measures(
     stage: str, steps: Sequence[TestStep], shots: Sequence[Shot], phones: Sequence[TestPhone], lines: ChannelLines
 ) -> Judgement:
-    if not any(shot.sent_us for shot in shots):
-        zh = "没有发出：没有批准，或时间已过；重新开始测试"
-        en = "nothing was sent: not approved, or too late; begin the test again"
-        return Judgement(stage, "pending", 0, zh, en, "", "")
-    groups = {phone.token: group_of(phone) for phone in phones}
     by_step = {step.plan_id: [shot for shot in shots if shot.plan_id == step.plan_id] for step in steps}
+    unsent = [step for step in steps if not _has_left(by_step[step.plan_id])]
+    if unsent:
+        return _wait_for(stage, unsent, is_all=not any(shot.sent_us for shot in shots))
+    groups = {phone.token: group_of(phone) for phone in phones}
     arrived = {plan_id: read_arrivals(found, groups, lines) for plan_id, found in by_step.items()}
     if stage == "basic":
         return judge_basic([each for found in arrived.values() for each in found], lines)
@@ -51,6 +50,26 @@ def _judge_measures(
     for step in steps:
         sends.setdefault(step.number, []).extend(arrived[step.plan_id])
     return judge_stress(list(sends.values()), lines, rounds if stage == "stress" else lines.stress.rounds, stage)
+
+
+def _has_left(shots: Sequence[Shot]) -> bool:
+    return bool(shots) and all(shot.sent_us is not None for shot in shots)
+
+
+def _wait_for(stage: str, unsent: Sequence[TestStep], *, is_all: bool) -> Judgement:
+    """No verdict: what did not leave says nothing of the channel, and the other sends alone are not the stage."""
+    if is_all:
+        zh, en = "没有发出", "nothing was sent"
+    else:
+        named = [f"{step.round}.{step.number} {step.tested_type} ({step.plan_id})" for step in unsent]
+        zh, en = (
+            f"有发送没有（全部）发出：{'、'.join(named)}",
+            f"a send did not leave, or not wholly: {', '.join(named)}",
+        )
+    return Judgement(
+        stage, "pending", 0, f"{zh}：没有批准，或时间已过；重新开始测试",
+        f"{en}: not approved, or too late; begin the test again", "", "",
+    )  # fmt: skip
 
 
 def tell_resend(record: ChannelRecord, shots: Sequence[Shot]) -> str:

@@ -243,9 +243,16 @@ def _spread_p(counts: Sequence[tuple[int, int]]) -> float:
 
 
 def judge_scenario(by_type: Mapping[str, Sequence[Arrival]], lines: ChannelLines) -> Judgement:
-    """Stage 3: delivery of the kinds of text is level within the line, or not significantly different."""
-    counts = {kind: (sum(a.is_first for a in sent), len(sent)) for kind, sent in by_type.items() if sent}
+    """Stage 3: delivery of the kinds of text is level within the line, or not significantly different.
+
+    Every kind in `by_type` must have messages; one without leaves the stage pending.
+    """
+    counts = {kind: (sum(a.is_first for a in sent), len(sent)) for kind, sent in by_type.items()}
     total = sum(n for _, n in counts.values())
+    if missing := [kind for kind, (_, n) in counts.items() if not n]:
+        zh = f"{'、'.join(_TYPES_ZH[kind] for kind in missing)}没有发出，无法比较；重新开始测试"
+        en = f"{', '.join(missing)} did not leave: nothing to compare with; begin the test again"
+        return Judgement("scenario", "pending", total, zh, en, "", "", {"types": counts})
     if len(counts) < 2:
         only = ", ".join(counts)
         zh = f"这家服务商只登记了 {only} 渠道，没有可比的类型；其余类型有渠道后再测"

@@ -10,21 +10,36 @@ with of_account as (
     where own.channel = of_channel
 ),
 
-ours as (
+-- The answers to keywords are charged like the messages of a plan.
+sent as (
     select
-        message.batch_id || '.' || message.position as message_id,
+        message.batch_id,
+        message.position,
         batch.channel,
         message.token,
         message.parts,
         coalesce(exception.state, batch.state) as state,
-        row_number() over (partition by message.token order by batch.sent_at, message.batch_id) as place
+        batch.sent_at
     from plan_message as message
     inner join batch_state as batch on batch.batch_id = message.batch_id
     left join message_exception as exception
         on exception.batch_id = message.batch_id and exception.position = message.position
-    where batch.channel in (select channel from of_account)
-        and batch.sent_at is not null
-        and date '1970-01-01' + ((epoch_us(batch.sent_at) + 28800000000) // 86400000000)::int = of_day
+    union all
+    select batch_id, position, channel, token, round(parts)::integer, state, sent_at from answer_sent
+),
+
+ours as (
+    select
+        batch_id || '.' || position as message_id,
+        channel,
+        token,
+        parts,
+        state,
+        row_number() over (partition by token order by sent_at, batch_id) as place
+    from sent
+    where channel in (select channel from of_account)
+        and sent_at is not null
+        and date '1970-01-01' + ((epoch_us(sent_at) + 28800000000) // 86400000000)::int = of_day
 ),
 
 outcome as (

@@ -4,16 +4,61 @@
 -- bill has some of that channel.
 with known as (from message_due($channel, $day, $billing)),
 
-billed as (
+told as (
     select
         line,
         message_id,
-        token,
         parts,
         fee_cny,
-        row_number() over (partition by token order by line) as place
+        case when message_id is null then token end as token
     from bill_line
     where channel = $channel and day = $day
+),
+
+told_in_order as (
+    select
+        *,
+        row_number() over (partition by token order by line) as place,
+        sum(parts) over (partition by token order by line) - parts as parts_before,
+        count(*) over (partition by token) as lines
+    from told
+    where token is not null
+),
+
+known_in_order as (
+    select
+        token,
+        count(*) over (partition by token) as messages,
+        sum(parts) over (partition by token order by place) as parts_to
+    from known
+),
+
+-- Where a person has more lines than messages, some message is several lines: its parts follow each other.
+placed as (
+    select
+        line.line,
+        case when any_value(line.lines) <= any_value(own.messages) then any_value(line.place)
+            else least(any_value(own.messages), 1 + count(*) filter (own.parts_to <= line.parts_before)) end as place
+    from told_in_order as line
+    inner join known_in_order as own on own.token = line.token
+    group by line.line
+),
+
+-- A message can be on several lines, by its parts or because it is charged again: their sum is what it was billed.
+billed as (
+    select
+        min(told.line) as line,
+        told.message_id,
+        told.token,
+        max(placed.place) as place,
+        sum(told.parts) as parts,
+        case when count(told.fee_cny) > 0
+            then sum(coalesce(told.fee_cny, told.parts * $price::decimal(18, 4))) end as fee_cny
+    from told
+    left join placed on placed.line = told.line
+    group by
+        told.message_id, told.token,
+        case when told.message_id is null then coalesce(placed.place, -told.line) end
 ),
 
 matched as (

@@ -94,6 +94,41 @@ def test_a_bill_with_the_right_parts_at_another_price_is_named_with_the_money(wa
     assert found.cny == Decimal("0.03")
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["b.0,,1,0.05"] * 3 + ["b.1,,1,0.05", "b.4,,2,0.1"], {"parts_differ": (1, 2)}),  # charged three times
+        (["b.0,,1,0.05", "b.1,,1,0.05", "b.4,,1,0.05", "b.4,,1,0.05"], {}),  # two parts, a line each
+        (["b.0,,1,", "b.1,,1,", "b.4,,2,", "b.9,,1,", "b.9,,1,"], {"not_ours": (1, 2)}),
+        (["b.0,,1,0.05", "b.1,,1,0.05", "b.4,,1,0.08", "b.4,,1,0.05"], {"price_differs": (1, 0)}),
+    ],
+)
+def test_what_a_message_is_billed_is_the_sum_of_its_lines(warehouse, keys, tmp_path, lines, expected):
+    assert explain(warehouse, keys, tmp_path, lines) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([("4", 1), ("4", 1)], {}),
+        ([("4", 2), ("4", 2)], {"parts_differ": (1, 2)}),
+        ([("4", 1), ("4", 1), ("9", 1), ("9", 1)], {"not_ours": (2, 2)}),
+    ],
+)
+def test_without_our_ids_a_person_with_more_lines_than_messages_has_messages_of_several_lines(
+    warehouse, keys, tmp_path, lines, expected
+):
+    told = [f"1380013800{n},{parts}" for n, parts in [("0", 1), ("1", 1), *lines]]
+    assert explain(warehouse, keys, tmp_path, told, head="手机号,条数\n") == expected
+
+
+def test_the_lines_of_a_person_with_several_messages_follow_their_parts(warehouse, keys, tmp_path):
+    columns = "(plan_id, token, parts, batch_id, position)"
+    warehouse.execute(f"INSERT INTO plan_message {columns} VALUES ('p', ?, 1, 'b', 5)", [keys.token("13800138004")])
+    told = [f"1380013800{n},1" for n in (0, 1, 4, 4, 4)]
+    assert explain(warehouse, keys, tmp_path, told, head="手机号,条数\n") == {}
+
+
 def test_the_bill_of_an_account_knows_the_messages_of_its_other_channels(warehouse, keys, tmp_path):
     send_through(warehouse, keys, "codes")
     mine = ["b.0,,1,", "b.1,,1,", "b.4,,2,"]
@@ -113,6 +148,20 @@ def send_through(warehouse, keys, channel):
     warehouse.execute(
         "INSERT INTO batch_state VALUES ('c', 'p', 'r', $2, 'accepted', 2, $1, $1, 1, NULL, NULL)", [FRIDAY, channel]
     )
+
+
+def test_an_answer_to_a_keyword_is_due_like_any_message(warehouse, keys, tmp_path):
+    for position, state in ((0, "accepted"), (1, "rejected")):
+        warehouse.execute(
+            "INSERT INTO answer_sent (plan_id, token, channel, batch_id, position, state, sent_at, parts) "
+            "VALUES ('p', ?, 'shop', 'a', ?, ?, ?, 2.00)",
+            [keys.token(f"1380013800{position}"), position, state, FRIDAY],
+        )
+    mine = ["b.0,,1,", "b.1,,1,", "b.4,,2,"]
+    assert explain(warehouse, keys, tmp_path, [*mine, "a.0,,2,"]) == {}
+    assert explain(warehouse, keys, tmp_path, mine) == {"not_billed": (1, -2)}
+    assert explain(warehouse, keys, tmp_path, [*mine, "a.0,,2,", "a.1,,2,"]) == {"not_accepted_but_billed": (1, 2)}
+    assert count_due(warehouse, "shop", DAY, "submitted").parts == 6
 
 
 @pytest.mark.parametrize(
@@ -190,3 +239,36 @@ def test_parts_beyond_our_count_add_up(warehouse, keys, tmp_path):
     assert (
         sum_parts(reconcile_bill(warehouse, "shop", DAY, "submitted", Decimal("0.05"))) == 0
     )  # one too many, one missing
+
+
+def test_a_bill_without_headers_shows_no_number(tmp_path):
+    path = tmp_path / "bill.csv"
+    path.write_text("13800138000,b.0,1\n13800138001,b.1,1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"138\*\*\*\*8000, b\.0") as caught:
+        read_bill(path)
+    assert "13800138000" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fee", "read"),
+    [("0.50元", "0.5"), ("￥0.50", "0.5"), ("¥ 0.05", "0.05"), ('"1,234.5"', "1234.5"), ("0.15000000000000002", "0.15"),
+     ("5E-2", "0.05"), ("", None), (" ", None)],
+)  # fmt: skip
+def test_a_fee_is_read_however_money_is_written(tmp_path, fee, read):
+    path = tmp_path / "bill.csv"
+    path.write_text(f"{HEAD}b.0,,1,{fee}\n", encoding="utf-8")
+    assert read_bill(path)["fee_cny"].to_list() == [None if read is None else Decimal(read)]
+
+
+@pytest.mark.parametrize("fee", ["五毛", "0.05/条", "nan", "13800138000x"])
+def test_a_fee_that_is_no_amount_is_refused_with_its_line_and_not_shown(tmp_path, fee):
+    path = tmp_path / "bill.csv"
+    path.write_text(f"{HEAD}b.0,,1,0.05\nb.1,,1,{fee}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"bill\.csv:3: the fee") as caught:
+        read_bill(path)
+    assert fee not in str(caught.value)
+
+
+def test_an_empty_id_is_no_id_and_the_number_counts(warehouse, keys, tmp_path):
+    lines = [f'"{blank}",1380013800{n},{parts},' for n, parts, blank in ((0, 1, ""), (1, 1, " "), (4, 2, ""))]
+    assert explain(warehouse, keys, tmp_path, lines) == {}

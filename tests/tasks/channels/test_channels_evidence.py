@@ -46,6 +46,23 @@ def test_what_was_never_sent_is_pending():
 
 
 @pytest.mark.parametrize(
+    ("stage", "types"),
+    [("scenario", ("marketing", "notification", "otp")), ("stress", ("marketing",) * 3), ("basic", ("marketing",) * 3)],
+)
+@pytest.mark.parametrize("unsent", ["never approved", "never left", "left in part"])
+def test_a_stage_is_judged_only_when_every_send_left_and_names_the_one_that_did_not(stage, types, unsent):
+    steps = [replace(STEP, stage=stage, tested_type=kind, number=n, plan_id=f"p{n}") for n, kind in enumerate(types, 1)]
+    left = [replace(shot, plan_id=step.plan_id) for step in steps[1:] for shot in shots()]
+    gone = {"sent_us": None, "status": None, "reported_us": None, "state": "expired", "attempts": None}
+    first = {"never approved": [], "never left": [replace(shot, **gone) for shot in shots()],
+             "left in part": shots(**gone)}[unsent]  # fmt: skip
+    judged = judge_stage(stage, steps, [*first, *left], PHONES, LINES)
+    assert (judged.verdict, judged.messages) == ("pending", 0)
+    assert "1.1 marketing (p1)" in judged.en and "1.1 marketing (p1)" in judged.zh
+    assert judge_stage(stage, steps, [*shots(), *left], PHONES, LINES).verdict == "passed"
+
+
+@pytest.mark.parametrize(
     ("resend", "last", "said"),
     [("", {}, "neither told nor declared"), ("", {"attempts": 2}, "told: 1 of 1 receipts report a resend"),
      ("resend: {is_off: true, told_by: declared, by: 李经理, on: 2026-11-01}\n", {}, "declared off by 李经理")],

@@ -79,6 +79,17 @@ def test_a_single_type_has_nothing_to_compare_with_and_says_so():
     assert (judged.verdict, "nothing to compare" in judged.en) == ("passed", True)
 
 
+def test_a_type_that_did_not_leave_leaves_the_scenario_pending():
+    sent = {"marketing": [], "notification": arrivals(20, 20), "otp": arrivals(20, 20)}
+    judged = judge_scenario(sent, LINES)
+    assert (judged.verdict, "marketing did not leave" in judged.en, "营销没有发出" in judged.zh) == (
+        "pending",
+        True,
+        True,
+    )
+    assert judge_scenario({"marketing": [], "otp": arrivals(20, 20)}, LINES).verdict == "pending"
+
+
 def test_a_send_of_which_nothing_arrived_fails():
     assert judge_stress([arrivals(10, 10), arrivals(0, 10), arrivals(10, 10)], LINES).verdict == "failed"
 
