@@ -26,7 +26,7 @@ def group_of(phone: TestPhone) -> str:
 
 
 def register_phones(workspace: Workspace, numbers: Sequence[str], agreed_on: date, note: str) -> list[TestPhone]:
-    """Put phones on record: their numbers into the vault, all else into the ledger.
+    """Put phones on record: their numbers into the vault, all else into the ledger; repeating it is safe.
 
     Raises:
         UsageError: one of them is no number that can receive messages (named by its place, not repeated), or the
@@ -36,7 +36,6 @@ def register_phones(workspace: Workspace, numbers: Sequence[str], agreed_on: dat
     if agreed_on > now.date():
         raise UsageError(f"the owner's agreement is dated {agreed_on}, which lies ahead; write the day they agreed")
     people = _read(workspace, numbers)
-    workspace.vault.append(people.select("token", "phone"))
     phones = [
         TestPhone(
             row["token"], mask(row["phone"]), row["carrier"] or "unknown", row["number_type"] or "mobile",
@@ -47,6 +46,8 @@ def register_phones(workspace: Workspace, numbers: Sequence[str], agreed_on: dat
     with workspace.ledger.write() as connection:
         for phone in phones:
             add_test_phone(connection, phone)
+    # The ledger first: what an import sweeps out of the vault is what no record names.
+    workspace.vault.append(people.select("token", "phone"))
     return phones
 
 

@@ -163,11 +163,15 @@ create table if not exists file_seen (
     bytes bigint not null,
     changed_ns bigint not null
 );
-comment on table file_seen is '收件夹里已导入的文件：大小和修改时间不变就不再读取';
+alter table file_seen add column if not exists status_ns bigint;
+alter table file_seen add column if not exists inode ubigint;
+comment on table file_seen is '收件夹里已导入的文件：大小、时间和 inode 都不变就不再读取';
 comment on column file_seen.kind is 'contacts、orders、events、do_not_contact';
 comment on column file_seen.source_file is '文件名';
 comment on column file_seen.bytes is '大小（字节）';
 comment on column file_seen.changed_ns is '文件系统里的修改时间（1970 年以来的纳秒）';
+comment on column file_seen.status_ns is '文件系统里的状态改变时间 ctime（1970 年以来的纳秒），用户不能改回';
+comment on column file_seen.inode is 'inode 编号';
 
 -- One row per import.
 create table if not exists import_run (

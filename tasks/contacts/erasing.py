@@ -73,6 +73,8 @@ def erase_person(workspace: Workspace, token: str, phone: str | None) -> Erased:
     if workspace.settings.warehouse_file.exists():
         with workspace.warehouse.write() as warehouse:
             create_contact_tables(warehouse)
+            # Once more: an import that knew nothing of it yet may have put the number back; now none is running.
+            in_vault += workspace.vault.erase([token])
             # A number that is erased is also a further number of nobody any more: they get no marketing through it.
             mains = dict.fromkeys(main_tokens(warehouse, [token]), now)
             record_stops(workspace.ledger, mains, "erasure", now, scope="marketing", reason="opt_out")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
+import polars as pl
 import pytest
-from contacts_room import token
+from contacts_room import KEYS, token
 from plan_rows import OPENS, insert, put_plan
 from sqlalchemy import text
 
@@ -14,6 +16,7 @@ from chuda.errors import Refused
 from chuda.stores.ledger import open_ledger
 from chuda.stores.ledger.alternates import count_alternates, related_tokens
 from chuda.stores.ledger.notices import Notice, add_intent, settle_notice
+from chuda.stores.vault import Vault
 from tasks.contacts.erasing import erase_person
 from tasks.dispatch.releasing import planned_releases, seal_plan
 from tasks.feedback.mirror import create_mirror
@@ -118,3 +121,23 @@ def test_further_numbers_found_after_an_erasure_still_reach_the_ledger(room, fri
     with room.workspace.ledger.read() as reading:
         assert count_alternates(reading) == 1
         assert related_tokens(reading, [token(C)]) == {token(C): {token(D)}}
+
+
+class VaultWithAnImport(Vault):
+    """A vault into which an import that began before the erasure puts the number back once it was erased."""
+
+    is_importing = True
+
+    def erase(self, tokens):
+        gone = super().erase(tokens)
+        if self.is_importing:
+            self.is_importing = False
+            self.append(pl.DataFrame({"token": [token(A)], "phone": [A]}))
+        return gone
+
+
+def test_an_import_that_runs_meanwhile_leaves_no_number_of_the_erased(room):
+    known(room, A, B)
+    vault = VaultWithAnImport(room.workspace.settings.vault_file, KEYS)
+    erase_person(replace(room.workspace, vault=vault), token(A), A)
+    assert vault.read()["phone"].to_list() == [B]

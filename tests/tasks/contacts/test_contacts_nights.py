@@ -137,21 +137,44 @@ def test_what_seems_to_be_a_cell_of_very_many_lines_is_none(room):
     assert all("\n" not in cell for row in rows for cell in row[1:] if cell)
 
 
-def test_a_file_of_the_inbox_that_looks_as_it_did_is_not_read_again(room):
+@pytest.fixture
+def dropped(room):
+    """A file in the inbox of contacts."""
     inbox = room.workspace.settings.home / "inbox" / "contacts"
     inbox.mkdir(parents=True)
     path = inbox / "a.csv"
     path.write_text(f"手机号\n{A}\n", "utf-8")
+    return path
 
-    def changed() -> list[str]:
-        return [each.name for each in find_changed_files(room.workspace, "contacts")]
 
-    assert changed() == ["a.csv"]
-    room.contacts(path)
-    assert changed() == []
-    looks = path.stat()
-    path.write_text(f"手机号\n{B}\n", "utf-8")
-    os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns))
-    assert changed() == [], "size and time are as they were: nobody looks inside"
-    os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns + 1))
-    assert changed() == ["a.csv"]
+def changed_of(room: Room) -> list[str]:
+    return [each.name for each in find_changed_files(room.workspace, "contacts")]
+
+
+def test_a_file_of_the_inbox_that_looks_as_it_did_is_not_read_again(room, dropped):
+    assert changed_of(room) == ["a.csv"]
+    room.contacts(dropped)
+    assert changed_of(room) == []
+    with room.workspace.warehouse.write() as connection:
+        connection.execute("UPDATE import_run SET import_id = 'other'")
+    assert changed_of(room) == [], "it looks as it did: nobody looks inside"
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_other_bytes_of_the_same_size_and_time_are_imported(room, dropped, is_replaced):
+    room.contacts(dropped)
+    assert changed_of(room) == []
+    looks = dropped.stat()
+    written = dropped.with_name(".new") if is_replaced else dropped
+    written.write_text(f"手机号\n{B}\n", "utf-8")
+    os.utime(written, ns=(looks.st_atime_ns, looks.st_mtime_ns))
+    written.replace(dropped)
+    assert changed_of(room) == ["a.csv"]
+
+
+def test_a_file_put_back_to_what_it_was_is_imported_again(room, dropped):
+    for phone in (A, B, A):
+        dropped.write_text(f"手机号\n{phone}\n", "utf-8")
+        assert changed_of(room) == ["a.csv"]
+        room.contacts(dropped)
+        assert changed_of(room) == []
