@@ -103,7 +103,7 @@ class Importer:
         sweep_vault(self._workspace, self._connection)
         source = options.source or source_of(opened.stem)
         changed = self._changed_rows(opened, source, parameters) if options.changed_only else None
-        rejects = self._reject_file(opened)
+        rejects = self._reject_file("contacts", opened)
         intake = ContactIntake(
             self._connection, self._workspace.vault, self._tokens, self._erased,
             Provenance(opened.name, opened.import_id), rejects,
@@ -128,7 +128,7 @@ class Importer:
         mains = mains_with_times(self._connection, listed.said)
         new = listed.new + record_stops(self._workspace.ledger, mains, f"file:{opened.name}", self._now)
         merged = MergeCounts(new, 0, len({*listed.said["token"], *mains}) - new)
-        rejects = self._reject_file(opened)
+        rejects = self._reject_file("do_not_contact", opened)
         for refused, rows in listed.refused:
             rejects.add(refused, rows)
         done = Imported(listed.counts, merged, rejects.finish(), match=listed.match)
@@ -184,7 +184,7 @@ class Importer:
 
     def _records(self, kind: RecordTable, opened: Opened) -> Imported:
         parameters = CleanParameters(now=self._now, source_file=opened.name)
-        rejects = self._reject_file(opened)
+        rejects = self._reject_file(kind, opened)
         intake = RecordIntake(self._connection, kind, self._tokens, self._erased, opened, rejects)
         for part in clean_record_batches(kind, opened.rows, parameters, self._reference):
             intake.take(part)
@@ -194,8 +194,10 @@ class Importer:
     def _tokens(self, texts: pl.Series) -> pl.Series:
         return compute_tokens(texts, self._workspace.keys)
 
-    def _reject_file(self, opened: Opened) -> RejectFile:
-        name = f"{opened.stem}-{opened.import_id[:8]}.csv"
+    def _reject_file(self, kind: str, opened: Opened) -> RejectFile:
+        # A file may be imported as two kinds by mistake: neither's rejects overwrite the other's.
+        stem = opened.stem if opened.stem == kind else f"{kind}-{opened.stem}"
+        name = f"{stem}-{opened.import_id[:8]}.csv"
         return RejectFile(self._workspace.settings.rejects, name, self._now)
 
     def _finish(self, kind: str, opened: Opened, source: str | None, done: Imported) -> Imported:

@@ -107,9 +107,9 @@ def test_a_gate_that_stops_names_the_reject_file_and_publishes_nothing(tmp_path,
             raise GateFailed("gate contacts: no")
 
     room = open_room(tmp_path, ledger, friday_ten, reference, Shut())
-    with pytest.raises(GateFailed, match=r"rejects/a-[0-9a-f]{8}\.csv"):
+    with pytest.raises(GateFailed, match=r"rejects/contacts-a-[0-9a-f]{8}\.csv"):
         room.contacts(room.write("a.csv", HEADER + says(A, "是") + says("123", "是")))
-    assert len(list((tmp_path / "state" / "rejects").glob("a-*.csv"))) == 1
+    assert len(list((tmp_path / "state" / "rejects").glob("contacts-a-*.csv"))) == 1
     assert room.suppressed() == []
 
 
